@@ -1,0 +1,216 @@
+//! Text to [`Config`], whatever the syntax: `toml.rs` makes a [`tree`], [`schema`] makes the
+//! configuration out of it, and every complaint on the way is an [`error::Problem`] with its place.
+//!
+//! The names of the fields are the keywords of the configuration files.
+
+pub mod error;
+pub mod schema;
+pub mod toml;
+pub mod tree;
+
+use crate::vrrp::tracker::Weight;
+use crate::vrrp::StateName;
+use crate::wire::{Interval, Priority, Version, Vrid};
+use error::{Place, Report};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Everything that was asked for, checked as far as the text alone allows.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Config {
+    /// `global_defs`
+    pub global_defs: GlobalDefs,
+    /// `vrrp_script NAME`, in the order of the file.
+    pub vrrp_script: Vec<VrrpScript>,
+    /// `vrrp_instance NAME`, in the order of the file.
+    pub vrrp_instance: Vec<VrrpInstance>,
+}
+
+/// `global_defs`: what holds for all. Defaults of an instance are already applied to the instances.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct GlobalDefs {
+    /// `router_id`: a name for this router, for people only.
+    pub router_id: Option<String>,
+    /// `script_user`: who runs scripts that name nobody. Default: whoever runs vipd.
+    pub script_user: Option<ScriptUser>,
+}
+
+/// A user and perhaps a group, by name or number, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptUser {
+    /// User name or number.
+    pub user: String,
+    /// Group name or number; the user's own group if absent.
+    pub group: Option<String>,
+    /// Where it was said.
+    pub place: Place,
+}
+
+/// A command to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// How it is to be run.
+    pub line: CommandLine,
+    /// Where it was said.
+    pub place: Place,
+}
+
+/// The two ways to write a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandLine {
+    /// A string, as keepalived takes it: run without a shell if its first word is a program and no
+    /// shell character is in it, else by `/bin/sh -c`.
+    Text(String),
+    /// A list of words, which never sees a shell. Never empty.
+    Words(Vec<String>),
+}
+
+/// `vrrp_script NAME`: a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VrrpScript {
+    /// The name after the keyword.
+    pub name: String,
+    /// Where the section begins.
+    pub place: Place,
+    /// `script`
+    pub script: Command,
+    /// `interval` between the starts of two runs. Default 1 s.
+    pub interval: Duration,
+    /// `timeout`: a run that takes longer has failed. Default: the interval.
+    pub timeout: Duration,
+    /// `weight` where the instance says nothing else. Default 0: failed means FAULT.
+    pub weight: Weight,
+    /// `rise`: so many successes in a row end a failure. Default 1.
+    pub rise: u32,
+    /// `fall`: so many failures in a row are a failure. Default 1.
+    pub fall: u32,
+    /// `user` and perhaps a group. Default: `script_user`.
+    pub user: Option<ScriptUser>,
+    /// `init_fail`: failed until the first success. Default false.
+    pub init_fail: bool,
+    /// `only_while`: run in this state alone, and count as OK elsewhere.
+    pub only_while: Option<StateName>,
+    /// `start_delay` after entering the state of `only_while`. Default: the interval.
+    pub start_delay: Duration,
+    /// `fault_hold`: how long a failure lasts after it ended the state of `only_while`. Default 60 s.
+    pub fault_hold: Duration,
+}
+
+/// `vrrp_instance NAME`: a virtual router, by the user's name for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VrrpInstance {
+    /// The name after the keyword.
+    pub name: String,
+    /// Where the section begins.
+    pub place: Place,
+    /// `interface` that the adverts use.
+    pub interface: String,
+    /// `virtual_router_id`
+    pub virtual_router_id: Vrid,
+    /// `priority`, 1 to 255. Default 100; 255 owns the addresses.
+    pub priority: Priority,
+    /// `version`. Default 2 for IPv4 (or `vrrp_version`), always 3 for IPv6.
+    pub version: Version,
+    /// `advert_int`. Default 1 s.
+    pub advert_int: Interval,
+    /// `nopreempt`: leave a MASTER of lower priority alone. Default false.
+    pub nopreempt: bool,
+    /// `fast_handover`: wait only the skew time when the MASTER falls below us. Default true.
+    pub fast_handover: bool,
+    /// `skip_check_adv_addr`: in VRRPv2, take adverts with another address list. Default false.
+    pub skip_check_adv_addr: bool,
+    /// `v3_checksum`. Default auto.
+    pub v3_checksum: V3Checksum,
+    /// `authentication`: the password of VRRPv2's `auth_type PASS`, padded with zeros.
+    pub auth_pass: Option<[u8; 8]>,
+    /// `virtual_ipaddress`, in the order of the file, never empty, never more than 255.
+    pub virtual_ipaddress: Vec<VirtualIpAddress>,
+    /// `track_script`
+    pub track_script: Vec<TrackScript>,
+    /// `garp_master_delay` until announcements are repeated; 0 for never. Default 5 s.
+    pub garp_master_delay: Duration,
+    /// `garp_master_repeat`: announcements of each address at a time, 1 to 255. Default 5.
+    pub garp_master_repeat: u8,
+    /// `garp_master_refresh`: announce again so often while MASTER; 0 for never. Default 0.
+    pub garp_master_refresh: Duration,
+    /// `garp_master_refresh_repeat`, 1 to 255. Default 1.
+    pub garp_master_refresh_repeat: u8,
+    /// `garp_lower_prio_delay`, after a contest won. Default: `garp_master_delay`.
+    pub garp_lower_prio_delay: Duration,
+    /// `garp_lower_prio_repeat`, after a contest won, 0 to 255. Default: `garp_master_repeat`.
+    pub garp_lower_prio_repeat: u8,
+    /// `notify_master`, without arguments.
+    pub notify_master: Option<Command>,
+    /// `notify_backup`, without arguments.
+    pub notify_backup: Option<Command>,
+    /// `notify_fault`, without arguments.
+    pub notify_fault: Option<Command>,
+    /// `notify_stop`, without arguments.
+    pub notify_stop: Option<Command>,
+    /// `notify`, with `INSTANCE`, name, state and priority.
+    pub notify: Option<Command>,
+    /// `notify_timeout` for one script. Default 60 s.
+    pub notify_timeout: Duration,
+}
+
+/// `v3_checksum`: what the checksum of VRRPv3 over IPv4 covers when we send. Both forms are
+/// always accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum V3Checksum {
+    /// `auto`: the form last heard from a peer, at first with the pseudo-header.
+    #[default]
+    Auto,
+    /// `rfc9568`: the message alone.
+    Rfc9568,
+    /// `pseudo-header`: with a pseudo-header, as keepalived and FRR read RFC 5798.
+    PseudoHeader,
+}
+
+/// One line of `virtual_ipaddress`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualIpAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// Length of the prefix. Default: the whole address (32 or 128).
+    pub prefix_len: u8,
+    /// `dev`: the interface it goes to, if not the instance's.
+    pub dev: Option<String>,
+    /// `label`: at most 15 characters.
+    pub label: Option<String>,
+    /// `brd`: the broadcast address.
+    pub brd: Option<std::net::Ipv4Addr>,
+    /// `scope`: 0 global, 200 site, 253 link, 254 host. Default global.
+    pub scope: u8,
+    /// Where it was said.
+    pub place: Place,
+}
+
+/// One entry of `track_script`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackScript {
+    /// Which `vrrp_script`: its index in [`Config::vrrp_script`].
+    pub script: usize,
+    /// The weight here: the entry's own, or the script's.
+    pub weight: Weight,
+    /// Where it was said.
+    pub place: Place,
+}
+
+/// The syntaxes that a configuration can be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `FILE.toml`
+    Toml,
+}
+
+/// Reads a configuration. Returns all that is wrong with it, not the first thing; the
+/// configuration is there if and only if the report holds no error.
+#[must_use]
+pub fn read(file: &str, text: &str, format: Format) -> (Option<Config>, Report) {
+    let mut report = Report::new(file, text);
+    let tree = match format {
+        Format::Toml => toml::parse(text, &mut report),
+    };
+    let config = schema::build(&tree, &mut report);
+    (config.filter(|_| !report.has_errors()), report)
+}

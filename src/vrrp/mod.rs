@@ -1,0 +1,72 @@
+//! Decisions: what a virtual router does, and when. Everything that decides has
+//! `handle(now, event, &mut out)` and `deadline()`, and nothing here knows a clock, a descriptor or
+//! a log. After construction nothing allocates but the caller's list of actions, which is reused.
+
+pub mod check;
+pub mod router;
+pub mod statistics;
+pub mod time;
+pub mod tracker;
+
+use crate::wire::{Family, Vrid};
+use core::fmt;
+
+/// The bounds: how many of everything. A configuration that asks for more is an error.
+pub mod bounds {
+    /// Virtual addresses of one instance: VRRP counts them in one octet.
+    pub const ADDRESSES: usize = crate::wire::MAX_ADDRESSES;
+    /// Trackers of one instance.
+    pub const TRACKERS: usize = 64;
+    /// Instances of one daemon.
+    pub const INSTANCES: usize = 4096;
+    /// Check scripts of one daemon.
+    pub const SCRIPTS: usize = 1024;
+    /// Octets of a name: of an instance, a script, a group.
+    pub const NAME: usize = 64;
+    /// What a weight may say, either way (V3-019: the sum is clamped to 1..=254 in the end).
+    pub const WEIGHT: i16 = 253;
+}
+
+/// What makes a virtual router unique (V3-064).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Index of the interface, as the kernel counts.
+    pub interface: u32,
+    /// Address family.
+    pub family: Family,
+    /// Virtual router id.
+    pub vrid: Vrid,
+}
+
+/// The states, by the names that users, scripts and RFC 8347 have for them. RFC 9568 says Active
+/// for MASTER; FAULT is its Initialize with a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StateName {
+    /// Before the first decision.
+    Init,
+    /// Listens to a MASTER.
+    Backup,
+    /// Holds the addresses.
+    Master,
+    /// May not be MASTER: the interface, its address or a tracker is in the way.
+    Fault,
+}
+
+impl StateName {
+    /// `INIT`, `BACKUP`, `MASTER`, `FAULT`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "INIT",
+            Self::Backup => "BACKUP",
+            Self::Master => "MASTER",
+            Self::Fault => "FAULT",
+        }
+    }
+}
+
+impl fmt::Display for StateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
