@@ -3,9 +3,14 @@
 //! a log. After construction nothing allocates but the caller's list of actions, which is reused.
 
 pub mod check;
+pub mod event;
+pub mod reason;
+mod remarks;
 pub mod router;
+pub mod settings;
 pub mod statistics;
 pub mod time;
+pub mod timers;
 pub mod tracker;
 
 use crate::wire::{Family, Vrid};

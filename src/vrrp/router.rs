@@ -1,0 +1,633 @@
+//! One virtual router: RFC 9568 §6.4 and RFC 3768 §6.4, one function a state.
+
+use super::event::{Action, Event, Link, Remark};
+use super::reason::{Fault, Reason};
+use super::remarks::Remarks;
+use super::settings::Settings;
+use super::statistics::Statistics;
+use super::time::Instant;
+use super::tracker::Effect;
+use super::{timers, StateName};
+use crate::wire::advert::{Advert, ChecksumForm};
+use crate::wire::{Discard, Family, Interval, Priority, Version};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+/// What a virtual router remembers. A timer lives in the state that uses it: leaving the state is
+/// cancelling the timer.
+#[derive(Clone, Debug)]
+enum State {
+    Init,
+    Backup(Backup),
+    Master(Master),
+    Fault(Fault),
+}
+
+/// RFC 9568 §6.4.2.
+#[derive(Clone, Debug)]
+struct Backup {
+    /// Active_Down_Timer.
+    master_down_at: Instant,
+    /// The timer has fired, but a tracker without a result holds us back.
+    overdue: bool,
+    /// Since when we have been listening.
+    since: Instant,
+    /// The MASTER that we follow.
+    master: Option<Heard>,
+    /// A MASTER of lower priority than ours, whom we do not follow.
+    lower: Option<Heard>,
+    /// Who sent priority 0 last, if that is why the timer runs short.
+    resigned: Option<IpAddr>,
+}
+
+/// RFC 9568 §6.4.3.
+#[derive(Clone, Debug)]
+struct Master {
+    /// Adver_Timer.
+    adver_at: Instant,
+    /// When the announcements are repeated, and how often each is then sent.
+    announce_again: Option<(Instant, u8)>,
+    /// `garp_master_refresh`.
+    refresh_at: Option<Instant>,
+    /// When an advertisement was last sent out of turn because of a packet.
+    answered_at: Option<Instant>,
+}
+
+/// What was heard of another router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Source address of its advertisements.
+    pub address: IpAddr,
+    /// Its priority.
+    pub priority: Priority,
+    /// Its interval: Active_Adver_Interval (V3-079).
+    pub interval: Interval,
+    /// When.
+    pub at: Instant,
+}
+
+/// One virtual router.
+#[derive(Clone, Debug)]
+pub struct Router {
+    settings: Settings,
+    state: State,
+    link: Link,
+    source: Option<IpAddr>,
+    effects: Vec<Effect>,
+    effective_priority: Priority,
+    checksum: ChecksumForm,
+    remarks: Remarks,
+    statistics: Statistics,
+}
+
+impl Router {
+    /// In INIT, with its interface missing. `trackers` is the number of slots.
+    #[must_use]
+    pub fn new(settings: Settings, trackers: usize) -> Self {
+        Self {
+            state: State::Init,
+            link: Link::Missing,
+            source: None,
+            effects: vec![Effect::Add(0); trackers],
+            effective_priority: settings.priority,
+            checksum: settings.v3_checksum.unwrap_or(ChecksumForm::PseudoHeader),
+            remarks: Remarks::default(),
+            statistics: Statistics::default(),
+            settings,
+        }
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> StateName {
+        match self.state {
+            State::Init => StateName::Init,
+            State::Backup(_) => StateName::Backup,
+            State::Master(_) => StateName::Master,
+            State::Fault(_) => StateName::Fault,
+        }
+    }
+
+    /// The priority after what the trackers do to it.
+    #[must_use]
+    pub const fn effective_priority(&self) -> Priority {
+        self.effective_priority
+    }
+
+    /// The address that we send from.
+    #[must_use]
+    pub const fn source(&self) -> Option<IpAddr> {
+        self.source
+    }
+
+    /// What the trackers do, by slot.
+    #[must_use]
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    /// The counters.
+    #[must_use]
+    pub const fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// What keeps us in FAULT; the first of it, if it is more than one thing.
+    #[must_use]
+    pub const fn fault_cause(&self) -> Option<Fault> {
+        match self.state {
+            State::Fault(fault) => Some(fault),
+            State::Init | State::Backup(_) | State::Master(_) => None,
+        }
+    }
+
+    /// The MASTER as a BACKUP knows it: whom it follows, else who is there with a lower priority.
+    #[must_use]
+    pub const fn master(&self) -> Option<Heard> {
+        match &self.state {
+            State::Backup(Backup { master: Some(heard), .. }) => Some(*heard),
+            State::Backup(Backup { lower, .. }) => *lower,
+            State::Init | State::Master(_) | State::Fault(_) => None,
+        }
+    }
+
+    /// When `handle` wants to be called with [`Event::Timer`] at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Init | State::Fault(_) => None,
+            State::Backup(backup) if backup.overdue => None,
+            State::Backup(backup) => Some(backup.master_down_at),
+            State::Master(master) => {
+                let again = master.announce_again.map(|(at, _)| at);
+                [again, master.refresh_at].into_iter().flatten().chain([master.adver_at]).min()
+            }
+        }
+    }
+
+    /// Takes an event and appends what is to be done about it, in order.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
+        match event {
+            Event::Startup => self.startup(now, out),
+            Event::Shutdown => self.shutdown(out),
+            Event::Timer => self.timer(now, out),
+            Event::Advert { source, advert } => self.advert(now, source, advert, out),
+            Event::Discarded { source, reason } => self.discard(source, reason, out),
+            Event::Link(link) => {
+                self.link = link;
+                self.settle(now, out);
+            }
+            Event::Source(source) => {
+                self.source = source;
+                self.settle(now, out);
+            }
+            Event::Tracker { slot, effect } => self.tracker(now, slot, effect, out),
+        }
+    }
+
+    /// RFC 9568 §6.4.1 (V3-062, V3-063).
+    fn startup(&mut self, now: Instant, out: &mut Vec<Action>) {
+        match self.state {
+            State::Init => match self.fault() {
+                Some(fault) => self.enter_fault(fault, out),
+                None => self.begin(now, Reason::Startup, out),
+            },
+            State::Backup(_) | State::Master(_) | State::Fault(_) => {}
+        }
+    }
+
+    /// V3-075, V3-085: only a MASTER has something to give up.
+    fn shutdown(&mut self, out: &mut Vec<Action>) {
+        match self.state {
+            State::Init => return,
+            State::Backup(_) | State::Fault(_) => {}
+            State::Master(_) => self.resign(out),
+        }
+        self.change(State::Init, Reason::Shutdown, out);
+    }
+
+    fn timer(&mut self, now: Instant, out: &mut Vec<Action>) {
+        match &mut self.state {
+            State::Init | State::Fault(_) => {}
+            State::Backup(backup) if backup.overdue || now < backup.master_down_at => {}
+            State::Backup(backup) => {
+                backup.overdue = true;
+                self.take_over_if_due(now, out);
+            }
+            State::Master(_) => self.master_timer(now, out),
+        }
+    }
+
+    /// V3-076, unless a tracker holds us back: then as soon as it lets go.
+    fn take_over_if_due(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let held = self.held();
+        let ours = self.effective_priority;
+        match &self.state {
+            State::Backup(backup) if backup.overdue && !held => {
+                let reason = backup.why_master(now, ours);
+                self.become_master(now, reason, out);
+            }
+            State::Init | State::Backup(_) | State::Master(_) | State::Fault(_) => {}
+        }
+    }
+
+    /// V3-084: in our own interval, on a raster that neither packets nor delays shift.
+    fn master_timer(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let interval = self.settings.advert_int.duration();
+        let garp = self.settings.garp;
+        let State::Master(master) = &mut self.state else { return };
+        let late = now.since(master.adver_at);
+        let advertise = now >= master.adver_at;
+        if advertise {
+            master.adver_at = later(master.adver_at + interval, now, interval);
+        }
+        let again = master.announce_again.filter(|(at, _)| now >= *at).map(|(_, repeat)| repeat);
+        if again.is_some() {
+            master.announce_again = None;
+        }
+        let refresh = master.refresh_at.filter(|at| now >= *at);
+        if let Some(at) = refresh {
+            master.refresh_at = Some(later(at + garp.master_refresh, now, garp.master_refresh));
+        }
+        if advertise {
+            self.advertise(self.effective_priority, out);
+        }
+        if late >= interval {
+            self.remarks.make(Remark::Late { by: late }, out);
+        }
+        if let Some(repeat) = again.or(refresh.map(|_| garp.master_refresh_repeat)) {
+            out.push(Action::Announce { repeat });
+        }
+    }
+
+    /// An advertisement for our VRID. What is refused changes a counter and nothing else (V3-053).
+    fn advert(&mut self, now: Instant, source: IpAddr, advert: &Advert<'_>, out: &mut Vec<Action>) {
+        if let Err(reason) = self.settings.accepts(advert, self.effective_priority) {
+            self.discard(source, reason, out);
+            return;
+        }
+        self.statistics.advertisement_rcvd += 1;
+        if advert.priority == Priority::RESIGN {
+            self.statistics.priority_zero_pkts_rcvd += 1;
+        }
+        self.compare(source, advert, out);
+        if self.settings.v3_checksum.is_none() && advert.version == Version::V3 {
+            self.checksum = advert.checksum;
+        }
+        match self.state {
+            State::Init | State::Fault(_) => {}
+            State::Backup(_) => self.backup_advert(now, source, advert),
+            State::Master(_) => self.master_advert(now, source, advert, out),
+        }
+        self.remarks.good_packet(now);
+    }
+
+    /// What differs from our own configuration is worth a remark, not a refusal (V3-046, V3-051,
+    /// V3-052).
+    fn compare(&mut self, source: IpAddr, advert: &Advert<'_>, out: &mut Vec<Action>) {
+        if advert.interval != self.settings.advert_int {
+            self.statistics.count(Discard::Interval);
+            let interval = advert.interval;
+            self.remarks.make(Remark::OtherInterval { source, interval }, out);
+        }
+        if !self.settings.same_order(&advert.addresses) {
+            if self.settings.same_addresses(&advert.addresses) {
+                self.remarks.make(Remark::OtherOrder { source }, out);
+            } else {
+                self.statistics.count(Discard::AddressList);
+                self.remarks.make(Remark::OtherAddresses { source }, out);
+            }
+        }
+        if Some(source) == self.source {
+            self.remarks.make(Remark::DuplicateSource { source }, out);
+        } else if advert.priority == Priority::OWNER && self.is_owner() {
+            self.remarks.make(Remark::TwoOwners { source }, out);
+        } else if advert.priority == self.effective_priority {
+            self.remarks.make(Remark::EqualPriority { source }, out);
+        }
+    }
+
+    fn discard(&mut self, source: IpAddr, reason: Discard, out: &mut Vec<Action>) {
+        self.statistics.count(reason);
+        self.remarks.make(Remark::Discarded { source, reason }, out);
+        self.remarks.bad_packet();
+    }
+
+    /// RFC 9568 §6.4.2, with the faster hand-over of design.md §4.
+    fn backup_advert(&mut self, now: Instant, source: IpAddr, advert: &Advert<'_>) {
+        let ours = self.effective_priority;
+        let preempt = self.settings.preempt || self.is_owner();
+        let fast = self.settings.fast_handover && preempt;
+        let version = self.settings.version;
+        let State::Backup(backup) = &mut self.state else { return };
+        let heard = Heard {
+            address: source,
+            priority: advert.priority,
+            interval: advert.interval,
+            at: now,
+        };
+        if advert.priority == Priority::RESIGN {
+            // V3-077, V3-078: whoever it is from.
+            let skew = timers::skew_time(version, ours, backup.interval(self.settings.advert_int));
+            backup.master_down_at = now + skew;
+            backup.overdue = false;
+            backup.resigned = Some(source);
+        } else if advert.priority >= ours || !preempt {
+            // V3-079, V3-081: addresses are not compared here.
+            let wait = timers::master_down_interval(version, ours, advert.interval);
+            *backup = Backup {
+                master_down_at: now + wait,
+                overdue: false,
+                since: backup.since,
+                master: Some(heard),
+                lower: None,
+                resigned: None,
+            };
+        } else {
+            // V3-080: the timer keeps running; but a MASTER that has come down to where we would
+            // win is only given the time that those above us need.
+            let fell =
+                backup.master.is_some_and(|m| m.address == source && m.priority > advert.priority);
+            backup.lower = Some(heard);
+            if fast && fell && !backup.overdue {
+                let soon = now + timers::skew_time(version, ours, advert.interval);
+                backup.master_down_at = backup.master_down_at.min(soon);
+            }
+        }
+    }
+
+    /// RFC 9568 §6.4.3.
+    fn master_advert(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        advert: &Advert<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let ours = self.effective_priority;
+        let resigns = advert.priority == Priority::RESIGN;
+        if let Some(late) = self.stalled(now).filter(|_| !resigns) {
+            let reason = Reason::Stalled { master: source, late };
+            self.step_down(now, source, advert, reason, out);
+        } else if resigns {
+            // V3-086.
+            let interval = self.settings.advert_int.duration();
+            let State::Master(master) = &mut self.state else { return };
+            if master.may_answer(now, interval) {
+                master.adver_at = now + interval;
+                self.advertise(ours, out);
+            }
+        } else if advert.priority > ours {
+            let reason = Reason::HigherPriority { master: source, priority: advert.priority, ours };
+            self.step_down(now, source, advert, reason, out);
+        } else if let Some(own) = self.source.filter(|own| advert.priority == ours && source > *own)
+        {
+            // V3-087, V3-089: IpAddr of one family compares as the number in network byte order.
+            let reason = Reason::GreaterAddress { master: source, ours: own };
+            self.step_down(now, source, advert, reason, out);
+        } else if Some(source) != self.source {
+            self.answer(now, source, advert.priority, out);
+        }
+    }
+
+    /// V3-088, at most once an interval; and the hosts are told again who is right.
+    fn answer(&mut self, now: Instant, source: IpAddr, priority: Priority, out: &mut Vec<Action>) {
+        let interval = self.settings.advert_int.duration();
+        let garp = self.settings.garp;
+        let ours = self.effective_priority;
+        self.remarks.make(Remark::Contest { source, priority }, out);
+        let State::Master(master) = &mut self.state else { return };
+        if !master.may_answer(now, interval) {
+            return;
+        }
+        if garp.lower_prio_repeat > 0 && !garp.lower_prio_delay.is_zero() {
+            master.announce_again = Some((now + garp.lower_prio_delay, garp.lower_prio_repeat));
+        }
+        self.advertise(ours, out);
+        if garp.lower_prio_repeat > 0 {
+            out.push(Action::Announce { repeat: garp.lower_prio_repeat });
+        }
+    }
+
+    fn tracker(&mut self, now: Instant, slot: usize, effect: Effect, out: &mut Vec<Action>) {
+        let Some(at) = self.effects.get_mut(slot) else { return };
+        *at = effect;
+        let before = self.effective_priority;
+        self.effective_priority = self.settings.effective_priority(&self.effects);
+        if self.effective_priority != before {
+            out.push(Action::PriorityChange { from: before, to: self.effective_priority });
+            if self.fault().is_none() {
+                self.priority_changed(before, out);
+            }
+        }
+        self.settle(now, out);
+        self.take_over_if_due(now, out);
+    }
+
+    /// A MASTER says so at once (design.md §4); a BACKUP's timer moves by what its skew changed.
+    fn priority_changed(&mut self, before: Priority, out: &mut Vec<Action>) {
+        let (version, ours) = (self.settings.version, self.effective_priority);
+        let own = self.settings.advert_int;
+        match &mut self.state {
+            State::Init | State::Fault(_) => {}
+            State::Backup(backup) => {
+                let interval = backup.interval(own);
+                let old = timers::skew_time(version, before, interval);
+                backup.master_down_at =
+                    backup.master_down_at - old + timers::skew_time(version, ours, interval);
+            }
+            State::Master(_) if self.settings.fast_handover => self.advertise(ours, out),
+            State::Master(_) => {}
+        }
+    }
+
+    /// Goes into FAULT or out of it, as what is known of the world demands.
+    fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
+        match (&self.state, self.fault()) {
+            (State::Init, _) | (State::Backup(_) | State::Master(_), None) => {}
+            (State::Fault(_), Some(fault)) => self.state = State::Fault(fault),
+            (State::Backup(_) | State::Master(_), Some(fault)) => self.enter_fault(fault, out),
+            (State::Fault(was), None) => self.begin(now, Reason::Recovered(*was), out),
+        }
+    }
+
+    /// RFC 9568 §6.4.1: an owner becomes MASTER at once, anybody else listens.
+    fn begin(&mut self, now: Instant, reason: Reason, out: &mut Vec<Action>) {
+        if self.is_owner() && !self.held() {
+            self.become_master(now, Reason::Owner, out);
+            return;
+        }
+        let (version, interval) = (self.settings.version, self.settings.advert_int);
+        let wait = timers::master_down_interval(version, self.effective_priority, interval);
+        let backup = Backup {
+            master_down_at: now + wait,
+            overdue: self.is_owner(),
+            since: now,
+            master: None,
+            lower: None,
+            resigned: None,
+        };
+        self.change(State::Backup(backup), reason, out);
+    }
+
+    /// The advert goes out first: it makes an old MASTER let go before the hosts hear of us.
+    fn become_master(&mut self, now: Instant, reason: Reason, out: &mut Vec<Action>) {
+        let garp = self.settings.garp;
+        self.statistics.master_transitions += 1;
+        self.advertise(self.effective_priority, out);
+        out.push(Action::Acquire);
+        out.push(Action::Announce { repeat: garp.master_repeat });
+        let again = (now + garp.master_delay, garp.master_repeat);
+        let master = Master {
+            adver_at: now + self.settings.advert_int.duration(),
+            announce_again: (!garp.master_delay.is_zero()).then_some(again),
+            refresh_at: (!garp.master_refresh.is_zero()).then_some(now + garp.master_refresh),
+            answered_at: None,
+        };
+        self.change(State::Master(master), reason, out);
+    }
+
+    /// V3-087: follows whoever has won. No advertisement of priority 0: the winner is there.
+    fn step_down(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        advert: &Advert<'_>,
+        reason: Reason,
+        out: &mut Vec<Action>,
+    ) {
+        let (version, ours) = (self.settings.version, self.effective_priority);
+        let wait = timers::master_down_interval(version, ours, advert.interval);
+        let heard = Heard {
+            address: source,
+            priority: advert.priority,
+            interval: advert.interval,
+            at: now,
+        };
+        let follows = advert.priority >= ours || !self.settings.preempt;
+        let backup = Backup {
+            master_down_at: now + wait,
+            overdue: false,
+            since: now,
+            master: follows.then_some(heard),
+            lower: (!follows).then_some(heard),
+            resigned: None,
+        };
+        out.push(Action::Release);
+        self.change(State::Backup(backup), reason, out);
+    }
+
+    fn enter_fault(&mut self, fault: Fault, out: &mut Vec<Action>) {
+        if matches!(self.state, State::Master(_)) {
+            self.resign(out);
+        }
+        self.change(State::Fault(fault), Reason::Fault(fault), out);
+    }
+
+    /// V3-085: one advertisement of priority 0, and the addresses are gone.
+    fn resign(&mut self, out: &mut Vec<Action>) {
+        self.advertise(Priority::RESIGN, out);
+        out.push(Action::Release);
+    }
+
+    fn advertise(&mut self, priority: Priority, out: &mut Vec<Action>) {
+        self.statistics.advertisement_sent += 1;
+        if priority == Priority::RESIGN {
+            self.statistics.priority_zero_pkts_sent += 1;
+        }
+        out.push(Action::Advertise { priority, checksum: self.checksum });
+    }
+
+    fn change(&mut self, state: State, reason: Reason, out: &mut Vec<Action>) {
+        let from = self.state();
+        self.state = state;
+        self.remarks = Remarks::default();
+        out.push(Action::Transition { from, to: self.state(), reason });
+    }
+
+    /// The first thing that is in the way.
+    fn fault(&self) -> Option<Fault> {
+        match (self.link, self.source) {
+            (Link::Missing, _) => Some(Fault::InterfaceMissing),
+            (Link::Down, _) => Some(Fault::InterfaceDown),
+            (Link::Up, None) => Some(Fault::NoPrimaryAddress),
+            (Link::Up, Some(_)) => {
+                self.effects.iter().position(|effect| *effect == Effect::Fault).map(Fault::Tracker)
+            }
+        }
+    }
+
+    /// Whether a tracker without a result keeps us from becoming MASTER.
+    fn held(&self) -> bool {
+        self.effects.contains(&Effect::Hold)
+    }
+
+    fn is_owner(&self) -> bool {
+        self.settings.priority == Priority::OWNER
+    }
+
+    /// How late we are, if that is longer than the most eager peer waits for a MASTER.
+    fn stalled(&self, now: Instant) -> Option<Duration> {
+        let State::Master(master) = &self.state else { return None };
+        let (version, interval) = (self.settings.version, self.settings.advert_int);
+        let patience = timers::master_down_interval(version, Priority(254), interval);
+        let late = now.since(master.adver_at);
+        (late + interval.duration() >= patience).then_some(late)
+    }
+
+    /// The family of the virtual addresses.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        self.settings.family
+    }
+}
+
+impl Backup {
+    /// Active_Adver_Interval: the MASTER's, at first our own (V3-063, V3-079).
+    fn interval(&self, own: Interval) -> Interval {
+        self.master.map_or(own, |heard| heard.interval)
+    }
+
+    fn why_master(&self, now: Instant, ours: Priority) -> Reason {
+        match (self.resigned, self.lower, self.master) {
+            (Some(master), ..) => Reason::Resigned { master },
+            (None, Some(Heard { address: master, priority, .. }), _) => {
+                Reason::Preempt { master, priority, ours }
+            }
+            (None, None, Some(heard)) => {
+                Reason::MasterTimeout { master: Some(heard.address), silent: now.since(heard.at) }
+            }
+            (None, None, None) => {
+                Reason::MasterTimeout { master: None, silent: now.since(self.since) }
+            }
+        }
+    }
+}
+
+impl Master {
+    /// At most one advertisement an interval is sent because of somebody else's packets.
+    fn may_answer(&mut self, now: Instant, interval: Duration) -> bool {
+        let may = self.answered_at.is_none_or(|at| now.since(at) >= interval);
+        if may {
+            self.answered_at = Some(now);
+        }
+        may
+    }
+}
+
+/// The next moment of a raster that lies in the future; a raster that was missed begins anew.
+fn later(next: Instant, now: Instant, interval: Duration) -> Instant {
+    if next > now {
+        next
+    } else {
+        now + interval
+    }
+}
