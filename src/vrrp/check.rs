@@ -127,6 +127,12 @@ impl Check {
         &self.settings
     }
 
+    /// A run is under way that has not timed out: its end will be a result.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self.run, Run::Running { .. })
+    }
+
     /// When `handle` wants to be called with [`Event::Timer`] at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

@@ -1,0 +1,209 @@
+//! The virtual addresses as desired state: who wants which, and whether it is ours to remove.
+//!
+//! An address may be wanted by more than one instance; it goes when nobody wants it any more. What
+//! was on the interface before us is used and announced, and never removed.
+
+use super::link::{Links, Refusal, ADDRESS_PROTO};
+use crate::config::VirtualIpAddress;
+use crate::sys::netlink::{self as nl, Builder};
+use std::net::IpAddr;
+
+/// Where we stand with an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    /// Not on the interface, as far as we are concerned.
+    Not,
+    /// We put it there.
+    Ours,
+    /// It was there before us.
+    Foreign,
+}
+
+/// One virtual address on one interface.
+#[derive(Debug)]
+struct Vip {
+    link: usize,
+    address: IpAddr,
+    prefix_len: u8,
+    label: Option<String>,
+    brd: Option<[u8; 4]>,
+    scope: u8,
+    /// How many instances want it.
+    wanted: usize,
+    held: Held,
+}
+
+/// All virtual addresses of the configuration.
+#[derive(Debug, Default)]
+pub struct Addresses {
+    vips: Vec<Vip>,
+    /// The netlink requests of this turn.
+    batch: Vec<u8>,
+}
+
+impl Addresses {
+    /// The number of an address on an interface; the same for the same two.
+    pub fn add(&mut self, link: usize, vip: &VirtualIpAddress) -> usize {
+        let known = |known: &Vip| known.link == link && known.address == vip.address;
+        if let Some(vip) = self.vips.iter().position(known) {
+            return vip;
+        }
+        self.vips.push(Vip {
+            link,
+            address: vip.address,
+            prefix_len: vip.prefix_len,
+            label: vip.label.clone(),
+            brd: vip.brd.map(|address| address.octets()),
+            scope: vip.scope,
+            wanted: 0,
+            held: Held::Not,
+        });
+        self.vips.len() - 1
+    }
+
+    /// The interface and the address of a number.
+    #[must_use]
+    pub fn get(&self, vip: usize) -> (usize, IpAddr) {
+        (self.vips[vip].link, self.vips[vip].address)
+    }
+
+    /// Whether an address is a virtual one, on any interface.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.vips.iter().any(|vip| vip.address == address)
+    }
+
+    /// One more instance wants it.
+    pub fn acquire(&mut self, vip: usize, links: &mut Links) {
+        self.vips[vip].wanted += 1;
+        self.put_in_place(vip, links);
+    }
+
+    /// One instance less wants it.
+    pub fn release(&mut self, vip: usize, links: &mut Links) {
+        let it = &mut self.vips[vip];
+        it.wanted = it.wanted.saturating_sub(1);
+        if it.wanted == 0 {
+            let ours = it.held == Held::Ours;
+            it.held = Held::Not;
+            if ours {
+                self.remove(vip, links);
+            }
+        }
+    }
+
+    /// Puts back what is wanted on an interface and is not there. Returns whether it was there
+    /// before, for each address put back.
+    pub fn restore(&mut self, link: usize, links: &mut Links) -> Vec<usize> {
+        let missing = |vip: &Vip| {
+            vip.link == link && vip.wanted > 0 && links.get(link).find(vip.address).is_none()
+        };
+        let missing: Vec<usize> =
+            (0..self.vips.len()).filter(|vip| missing(&self.vips[*vip])).collect();
+        for vip in &missing {
+            self.put_in_place(*vip, links);
+        }
+        missing
+    }
+
+    /// Removes what bears our mark and nobody wants: a crash has left it.
+    pub fn remove_leftovers(&mut self, links: &mut Links) -> Vec<usize> {
+        let left = |vip: &Vip| {
+            let there = links.get(vip.link).find(vip.address);
+            vip.wanted == 0 && there.is_some_and(|there| there.ours)
+        };
+        let left: Vec<usize> = (0..self.vips.len()).filter(|vip| left(&self.vips[*vip])).collect();
+        for vip in &left {
+            self.remove(*vip, links);
+        }
+        left
+    }
+
+    fn put_in_place(&mut self, vip: usize, links: &mut Links) {
+        let it = &mut self.vips[vip];
+        let link = links.get(it.link);
+        let Some(index) = link.index else {
+            it.held = Held::Not;
+            return;
+        };
+        match (link.find(it.address), it.held) {
+            (Some(there), Held::Not) if there.ours => it.held = Held::Ours,
+            (Some(_), Held::Not) => it.held = Held::Foreign,
+            (Some(_), Held::Ours | Held::Foreign) => {}
+            (None, Held::Not | Held::Ours | Held::Foreign) => {
+                it.held = Held::Ours;
+                links.expect(it.link, it.address, it.prefix_len);
+                let flags = nl::NLM_F_REQUEST | nl::NLM_F_CREATE | nl::NLM_F_EXCL;
+                it.request(&mut self.batch, nl::RTM_NEWADDR, flags, vip as u32, index);
+            }
+        }
+    }
+
+    fn remove(&mut self, vip: usize, links: &mut Links) {
+        let it = &self.vips[vip];
+        links.forget(it.link, it.address);
+        if let Some(index) = links.get(it.link).index {
+            it.request(&mut self.batch, nl::RTM_DELADDR, nl::NLM_F_REQUEST, vip as u32, index);
+        }
+    }
+
+    /// Sends the requests of this turn, all in one system call.
+    pub fn flush(&mut self, links: &mut Links) {
+        if self.batch.is_empty() {
+            return;
+        }
+        if let Err(error) = links.submit(&self.batch) {
+            log::error!("cannot change addresses: {error}");
+        }
+        self.batch.clear();
+    }
+
+    /// The kernel has refused a request. Some refusals say that all is as it should be.
+    pub fn refused(&mut self, refusal: Refusal, links: &mut Links) {
+        let Some(it) = self.vips.get_mut(refusal.seq as usize) else { return };
+        let name = &links.get(it.link).name;
+        match (refusal.errno, it.held) {
+            // It was removed before us, or its interface was.
+            (nl::EADDRNOTAVAIL | nl::ENODEV, Held::Not) => {}
+            (nl::EEXIST, _) => {
+                log::info!("{} was on {name} already: using it, never removing it", it.address);
+                it.held = Held::Foreign;
+            }
+            (errno, _) => {
+                let error = std::io::Error::from_raw_os_error(errno);
+                log::error!("cannot change {}/{} on {name}: {error}", it.address, it.prefix_len);
+                it.held = Held::Not;
+                links.forget(it.link, it.address);
+            }
+        }
+    }
+}
+
+impl Vip {
+    fn request(&self, batch: &mut Vec<u8>, kind: u16, flags: u16, seq: u32, index: u32) {
+        let mut builder = Builder::new(batch);
+        builder.begin(kind, flags, seq);
+        let family = match self.address {
+            IpAddr::V4(_) => nl::AF_INET,
+            IpAddr::V6(_) => nl::AF_INET6,
+        };
+        builder.header(&nl::if_addr(family, self.prefix_len, 0, self.scope, index));
+        match self.address {
+            IpAddr::V4(address) => {
+                builder.attribute(nl::IFA_LOCAL, &address.octets());
+                builder.attribute(nl::IFA_ADDRESS, &address.octets());
+            }
+            IpAddr::V6(address) => builder.attribute(nl::IFA_ADDRESS, &address.octets()),
+        }
+        if kind == nl::RTM_NEWADDR {
+            if let Some(brd) = self.brd {
+                builder.attribute(nl::IFA_BROADCAST, &brd);
+            }
+            if let Some(label) = &self.label {
+                builder.attribute(nl::IFA_LABEL, &[label.as_bytes(), &[0]].concat());
+            }
+            builder.attribute(nl::IFA_PROTO, &[ADDRESS_PROTO]);
+        }
+        builder.end();
+    }
+}

@@ -1,0 +1,137 @@
+//! Check scripts: their runs, their results, and what these do to the instances that track them.
+
+use super::children::{Ended, Owner};
+use super::command::Runnable;
+use super::script::{self, Script};
+use super::{Daemon, Object};
+use crate::config::{ScriptUser, VrrpScript};
+use crate::sys::process::Exit;
+use crate::vrrp::check::{Action, Check, Event};
+use crate::vrrp::event;
+use crate::vrrp::reason::Span;
+use crate::vrrp::tracker::Verdict;
+use signal_hook::consts::{SIGKILL, SIGTERM};
+
+/// Makes a check out of its configuration.
+pub(super) fn build(from: &VrrpScript, script_user: Option<&ScriptUser>) -> Script {
+    let runnable = Runnable::new(&from.script, from.user.as_ref().or(script_user));
+    if let Err(error) = &runnable {
+        log::error!("check {}: {error}; it counts as failed", from.name);
+    }
+    Script {
+        name: from.name.clone(),
+        check: Check::new(script::settings(from)),
+        runnable,
+        trackers: Vec::new(),
+        only_while: from.only_while,
+        last: None,
+    }
+}
+
+impl Daemon {
+    /// Tells the instances where their trackers stand, and starts the checks that are tracked.
+    pub(super) fn start_checks(&mut self) {
+        let count = self.scripts.len();
+        for script in 0..count {
+            self.tell_trackers(script);
+            if self.scripts[script].trackers.is_empty() {
+                continue;
+            }
+            let interval = self.scripts[script].check.settings().interval;
+            let (first, phase) = script::start_times(script, count, interval);
+            self.check_event(script, Event::Startup { first, phase });
+        }
+    }
+
+    /// Hands an event to a check and performs what it wants done.
+    pub(super) fn check_event(&mut self, script: usize, event: Event) {
+        let mut actions = std::mem::take(&mut self.check_actions);
+        self.scripts[script].check.handle(self.now, event, &mut actions);
+        self.touch(Object::Check(script));
+        for action in actions.drain(..) {
+            match action {
+                Action::Run => self.run_check(script),
+                Action::Terminate => self.check_timed_out(script),
+                Action::Kill => self.children.signal(Owner::Check(script), SIGKILL),
+                Action::Verdict(verdict) => self.verdict(script, verdict),
+            }
+        }
+        self.check_actions = actions;
+    }
+
+    fn run_check(&mut self, script: usize) {
+        let it = &self.scripts[script];
+        let owner = Owner::Check(script);
+        let started = match &it.runnable {
+            Ok(runnable) => self
+                .children
+                .start(self.poll.registry(), self.now, owner, runnable, &[], &[])
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.clone()),
+        };
+        if let Err(error) = started {
+            self.check_result(script, false, error, String::new());
+        }
+    }
+
+    fn check_timed_out(&mut self, script: usize) {
+        self.children.signal(Owner::Check(script), SIGTERM);
+        let it = &mut self.scripts[script];
+        let result = format!("timed out after {}", Span(it.check.settings().timeout));
+        if it.remember(self.now, false, result, String::new()) {
+            log::warn!("check {}: {}", it.name, it.last_result());
+        }
+    }
+
+    pub(super) fn check_ended(&mut self, script: usize, ended: Ended) {
+        let success = matches!(ended.exit, Exit::Code(0));
+        self.check_result(script, success, ended.exit.to_string(), ended.output);
+    }
+
+    fn check_result(&mut self, script: usize, success: bool, result: String, output: String) {
+        let now = self.now;
+        let it = &mut self.scripts[script];
+        // A corpse says nothing new: the timeout was the result.
+        if it.check.is_running() && it.remember(now, success, result, output) {
+            let level = if success { log::Level::Info } else { log::Level::Warn };
+            log::log!(level, "check {}: {}", it.name, it.last_result());
+        }
+        self.check_event(script, Event::Ended { success });
+    }
+
+    fn verdict(&mut self, script: usize, verdict: Verdict) {
+        let it = &self.scripts[script];
+        let (name, settings) = (&it.name, it.check.settings());
+        match verdict {
+            Verdict::Up => log::info!("check {name}: is fine now (rise {})", settings.rise),
+            Verdict::Down => log::warn!(
+                "check {name}: has failed now (fall {}): {}",
+                settings.fall,
+                it.last_result()
+            ),
+            Verdict::Unknown => {}
+        }
+        self.tell_trackers(script);
+    }
+
+    fn tell_trackers(&mut self, script: usize) {
+        let verdict = self.scripts[script].check.verdict();
+        for at in 0..self.scripts[script].trackers.len() {
+            let (instance, slot, weight) = self.scripts[script].trackers[at];
+            let effect = weight.effect(verdict);
+            self.feed(instance, event::Event::Tracker { slot, effect });
+        }
+    }
+
+    /// An instance has changed its state: opens and closes the gates of `only_while`. While any of
+    /// the instances that track a check is in the state, it runs.
+    pub(super) fn turn_gates(&mut self, instance: usize) {
+        for slot in 0..self.instances[instance].checks.len() {
+            let script = self.instances[instance].checks[slot];
+            let Some(state) = self.scripts[script].only_while else { continue };
+            let trackers = &self.scripts[script].trackers;
+            let open = trackers.iter().any(|(instance, ..)| self.is_in(*instance, state));
+            self.check_event(script, Event::Gate { open });
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Running children: check and notify scripts. A child is known by its pidfd; what it prints is
+//! read as it comes, and the end of it is kept.
+
+use super::command::Runnable;
+use crate::sys::process::{self, Child, Exit, Spawn};
+use crate::vrrp::time::Instant;
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use signal_hook::consts::SIGTERM;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+/// How much of the end of the output is kept.
+const OUTPUT_KEPT: usize = 512;
+/// How much output is read of one child in one turn, so that none can hold up the loop.
+const OUTPUT_TURN: usize = 64 * 1024;
+
+/// What a child was started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A run of this check.
+    Check(usize),
+    /// A notify script of this instance.
+    Notify(usize),
+}
+
+/// How a child ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it was started for.
+    pub owner: Owner,
+    /// Its exit status or the signal that killed it.
+    pub exit: Exit,
+    /// The end of what it printed, in one line.
+    pub output: String,
+    /// When it was started.
+    pub started: Instant,
+}
+
+struct Running {
+    owner: Owner,
+    child: Child,
+    output: Vec<u8>,
+    started: Instant,
+}
+
+/// All running children. Each has two tokens: one for its pidfd and one for its output.
+#[derive(Default)]
+pub struct Children {
+    slots: Vec<Option<Running>>,
+    first_token: usize,
+    environment: Vec<CString>,
+}
+
+impl Children {
+    /// Tokens from `first_token` on are the children's.
+    #[must_use]
+    pub fn new(first_token: usize) -> Self {
+        Self { slots: Vec::new(), first_token, environment: environment() }
+    }
+
+    /// Starts a child.
+    ///
+    /// # Errors
+    /// Why it could not be started, in words for a person.
+    pub fn start(
+        &mut self,
+        registry: &Registry,
+        now: Instant,
+        owner: Owner,
+        runnable: &Runnable,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> io::Result<()> {
+        let argv = runnable.argv_with(arguments);
+        let own = variables
+            .iter()
+            .filter_map(|(name, value)| CString::new(format!("{name}={value}")).ok());
+        let envp: Vec<CString> = self.environment.iter().cloned().chain(own).collect();
+        let child = process::spawn(&Spawn {
+            program: &runnable.program,
+            argv: &argv,
+            envp: &envp,
+            identity: runnable.identity.as_ref(),
+            death_signal: SIGTERM,
+            capture: true,
+        })?;
+        let slot = self.vacant();
+        let token = self.first_token + 2 * slot;
+        let watch = |fd: i32, token| registry.register(&mut SourceFd(&fd), Token(token), Interest::READABLE);
+        let watched = watch(child.pidfd.as_raw_fd(), token).and_then(|()| match &child.output {
+            Some(output) => watch(output.as_raw_fd(), token + 1),
+            None => Ok(()),
+        });
+        if let Err(error) = watched {
+            // A child that cannot be waited for must not go on.
+            let _ = child.signal_group(signal_hook::consts::SIGKILL);
+            return Err(error);
+        }
+        self.slots[slot] = Some(Running { owner, child, output: Vec::new(), started: now });
+        Ok(())
+    }
+
+    fn vacant(&mut self) -> usize {
+        if let Some(slot) = self.slots.iter().position(Option::is_none) {
+            return slot;
+        }
+        self.slots.push(None);
+        self.slots.len() - 1
+    }
+
+    /// A descriptor of a child is ready. Returns the child if it has ended.
+    pub fn ready(&mut self, registry: &Registry, token: usize) -> Option<Ended> {
+        let slot = token.checked_sub(self.first_token)? / 2;
+        let running = self.slots.get_mut(slot)?.as_mut()?;
+        let more = running.read_output();
+        if (token - self.first_token) % 2 == 1 {
+            if let (true, Some(output)) = (more, &running.child.output) {
+                // Edge-triggered: ask to be told of what is left.
+                let fd = output.as_raw_fd();
+                let _ = registry.reregister(&mut SourceFd(&fd), Token(token), Interest::READABLE);
+            }
+            return None;
+        }
+        let exit = match running.child.wait() {
+            Ok(Some(exit)) => exit,
+            Ok(None) => return None,
+            Err(error) => {
+                log::error!("cannot wait for process {}: {error}", running.child.pid);
+                Exit::Code(127)
+            }
+        };
+        let running = self.slots[slot].take()?;
+        let fds = [Some(running.child.pidfd.as_raw_fd()), running.child.output.as_ref().map(AsRawFd::as_raw_fd)];
+        for fd in fds.into_iter().flatten() {
+            let _ = registry.deregister(&mut SourceFd(&fd));
+        }
+        let output = one_line(&running.output);
+        Some(Ended { owner: running.owner, exit, output, started: running.started })
+    }
+
+    /// Sends a signal to the process group of what runs for an owner.
+    pub fn signal(&self, owner: Owner, signal: i32) {
+        for running in self.slots.iter().flatten().filter(|running| running.owner == owner) {
+            let _ = running.child.signal_group(signal);
+        }
+    }
+
+    /// Whom children are running for.
+    pub fn owners(&self) -> impl Iterator<Item = Owner> + '_ {
+        self.slots.iter().flatten().map(|running| running.owner)
+    }
+}
+
+impl Running {
+    /// Reads what is there; true if there may be more.
+    fn read_output(&mut self) -> bool {
+        let Some(output) = &self.child.output else { return false };
+        let mut buffer = [0; 4096];
+        for _ in 0..OUTPUT_TURN / buffer.len() {
+            match process::read_output(output.as_fd(), &mut buffer) {
+                Ok(Some(0)) | Err(_) | Ok(None) => return false,
+                Ok(Some(length)) => {
+                    self.output.extend_from_slice(&buffer[..length]);
+                    let excess = self.output.len().saturating_sub(OUTPUT_KEPT);
+                    self.output.drain(..excess);
+                }
+            }
+        }
+        true
+    }
+}
+
+/// The last line that is not empty, printable.
+fn one_line(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    last.unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Our own environment without what would change how a child is loaded or read; a PATH in any case.
+fn environment() -> Vec<CString> {
+    let mut all: Vec<(String, String)> = std::env::vars()
+        .filter(|(name, _)| name != "IFS" && !name.starts_with("LD_") && !name.starts_with("VRRP_"))
+        .filter(|(name, _)| name != "NOTIFY_SOCKET" && name != "RUST_LOG")
+        .collect();
+    if !all.iter().any(|(name, _)| name == "PATH") {
+        all.push(("PATH".to_owned(), super::command::DEFAULT_PATH.to_owned()));
+    }
+    all.into_iter().filter_map(|(name, value)| CString::new(format!("{name}={value}")).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_kept() {
+        for (output, line) in [
+            ("", ""),
+            ("one\n", "one"),
+            ("one\ntwo\n\n  \n", "two"),
+            ("tab\there\x1b[1m", "tab here [1m"),
+        ] {
+            assert_eq!(one_line(output.as_bytes()), line);
+        }
+        assert_eq!(one_line(&[0xff, b'x']), "\u{fffd}x");
+    }
+}

@@ -1,0 +1,256 @@
+//! What changes about interfaces and addresses, and what follows from it.
+
+use super::instance::{settings, Instance, Scripts};
+use super::net::Net;
+use super::notify::Queue;
+use super::{Daemon, Object};
+use crate::config::{Command, Config, VrrpInstance};
+use crate::sys::raw::RawSocket;
+use crate::vrrp::event::{Event, Link};
+use crate::vrrp::router::Router;
+use crate::vrrp::time::Instant;
+use crate::vrrp::StateName;
+use crate::wire::announce::{gratuitous_arp, ARP_FRAME};
+use crate::wire::Family;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How often the interfaces are looked after when all is well.
+const UPKEEP: Duration = Duration::from_secs(60);
+/// How soon something that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Daemon {
+    /// Makes an instance out of its configuration.
+    pub(super) fn add_instance(&mut self, from: &VrrpInstance, config: &Config) {
+        let number = self.instances.len();
+        let link = self.links.watch(&from.interface);
+        let settings = settings(from);
+        let net = self.net(link, settings.family);
+        self.nets[net].add(settings.virtual_router_id, number);
+        let vips = from
+            .virtual_ipaddress
+            .iter()
+            .map(|vip| {
+                let link = vip.dev.as_deref().map_or(link, |dev| self.links.watch(dev));
+                self.addresses.add(link, vip)
+            })
+            .collect();
+        for (slot, track) in from.track_script.iter().enumerate() {
+            self.scripts[track.script].trackers.push((number, slot, track.weight));
+        }
+        self.instances.push(Instance {
+            name: from.name.clone(),
+            router: Router::new(settings, from.track_script.len()),
+            net,
+            link,
+            vips,
+            checks: from.track_script.iter().map(|track| track.script).collect(),
+            template: None,
+            announcements: Vec::new(),
+            since: Instant::ZERO,
+            reason: String::new(),
+            scripts: notify_scripts(from, config),
+            queue: Queue::default(),
+            notifying: None,
+        });
+    }
+
+    fn net(&mut self, link: usize, family: Family) -> usize {
+        let known = |net: &Net| net.link == link && net.family == family;
+        if let Some(net) = self.nets.iter().position(known) {
+            return net;
+        }
+        self.nets.push(Net::new(link, family));
+        self.nets.len() - 1
+    }
+
+    pub(super) fn read_link_events(&mut self) {
+        if let Err(error) = self.links.drain_events() {
+            log::error!("cannot hear of changes of interfaces: {error}");
+            self.upkeep_soon();
+        }
+    }
+
+    pub(super) fn read_refusals(&mut self) {
+        match self.links.drain_refusals() {
+            Ok(refusals) => {
+                for refusal in refusals {
+                    self.addresses.refused(refusal, &mut self.links);
+                    self.upkeep_soon();
+                }
+            }
+            Err(error) => log::error!("cannot hear what became of a change: {error}"),
+        }
+    }
+
+    /// What a crash has left on the interfaces goes before anything else happens.
+    pub(super) fn remove_leftovers(&mut self) {
+        for vip in self.addresses.remove_leftovers(&mut self.links) {
+            let (link, address) = self.addresses.get(vip);
+            let name = &self.links.get(link).name;
+            log::warn!("removing {address} from {name}: an earlier run has left it there");
+        }
+        self.addresses.flush(&mut self.links);
+    }
+
+    /// Looks at every interface of which something was heard.
+    pub(super) fn refresh_links(&mut self) {
+        for link in 0..self.links.len() {
+            if self.links.take_dirty(link) {
+                self.refresh_sockets(link);
+                self.refresh_instances(link);
+                self.restore_addresses(link);
+            }
+        }
+    }
+
+    fn refresh_sockets(&mut self, link: usize) {
+        let index = self.links.get(link).index;
+        for net in (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
+        {
+            let it = &mut self.nets[net];
+            match index {
+                None => it.close(),
+                Some(index) if it.socket.is_some() && it.ifindex == index => {
+                    // The switch may have forgotten us while the link was down.
+                    if let Err(error) = it.socket.as_ref().map_or(Ok(()), RawSocket::rejoin) {
+                        log::debug!("cannot join the multicast group again: {error}");
+                    }
+                }
+                Some(index) => self.open(net, index),
+            }
+        }
+    }
+
+    fn open(&mut self, net: usize, index: u32) {
+        let name = self.links.get(self.nets[net].link).name.clone();
+        let it = &mut self.nets[net];
+        let opened = it.open(&name, index);
+        let fd = it.socket.as_ref().map(std::os::fd::AsRawFd::as_raw_fd);
+        let watched =
+            opened.and_then(|()| fd.map_or(Ok(()), |fd| self.watch(fd, super::Source::Net(net))));
+        let it = &mut self.nets[net];
+        match watched {
+            Ok(()) => it.open_failed = false,
+            Err(error) => {
+                if !it.open_failed {
+                    log::error!("cannot open a socket on {name}: {error}; trying again");
+                }
+                it.close();
+                it.open_failed = true;
+                self.upkeep_soon();
+            }
+        }
+    }
+
+    /// Tells the virtual routers of an interface how it stands, and makes their frames ready.
+    fn refresh_instances(&mut self, link: usize) {
+        for number in 0..self.instances.len() {
+            let it = &self.instances[number];
+            let own = it.link == link;
+            if !own && !it.vips.iter().any(|vip| self.addresses.get(*vip).0 == link) {
+                continue;
+            }
+            let Self { instances, links, addresses, .. } = self;
+            instances[number].prepare_announcements(links, |vip| addresses.get(vip));
+            if own {
+                self.refresh_router(number);
+            }
+        }
+    }
+
+    fn refresh_router(&mut self, number: usize) {
+        let Self { instances, links, addresses, nets, .. } = self;
+        let it = &mut instances[number];
+        let source = it.choose_source(links, |address| addresses.contains(address));
+        if source != it.router.source() {
+            it.prepare_advert(source);
+        }
+        let link = links.get(it.link);
+        let state = match (link.index, link.up, &nets[it.net].socket) {
+            (None, ..) | (Some(_), _, None) => Link::Missing,
+            (Some(_), false, Some(_)) => Link::Down,
+            (Some(_), true, Some(_)) => Link::Up,
+        };
+        // The better news last, so that the reason that is given is the one that counts.
+        if state == Link::Up {
+            self.feed(number, Event::Source(source));
+            self.feed(number, Event::Link(state));
+        } else {
+            self.feed(number, Event::Link(state));
+            self.feed(number, Event::Source(source));
+        }
+    }
+
+    /// Puts back the addresses that somebody else has removed while we are MASTER, without a change
+    /// of state, and announces them.
+    fn restore_addresses(&mut self, link: usize) {
+        if self.stopping.is_some() || self.links.get(link).index.is_none() {
+            return;
+        }
+        for vip in self.addresses.restore(link, &mut self.links) {
+            let (link, address) = self.addresses.get(vip);
+            let it = self.links.get(link);
+            log::warn!("{address} has vanished from {}: putting it back", it.name);
+            let (Some(index), Some(mac), IpAddr::V4(address)) = (it.index, it.mac, address) else {
+                continue;
+            };
+            self.addresses.flush(&mut self.links);
+            if let Err(error) =
+                self.announcer.send(index, &gratuitous_arp(mac, address), ARP_FRAME)
+            {
+                log::debug!("cannot announce {address}: {error}");
+            }
+        }
+        self.addresses.flush(&mut self.links);
+    }
+
+    fn upkeep_soon(&mut self) {
+        self.upkeep_at = self.upkeep_at.min(self.now + RETRY);
+        self.touch(Object::Interfaces);
+    }
+
+    /// Tries again what has failed, and counts what nobody was woken for.
+    pub(super) fn look_after_interfaces(&mut self) {
+        self.upkeep_at = self.now + UPKEEP;
+        self.count_strangers();
+        for net in 0..self.nets.len() {
+            let it = &self.nets[net];
+            let Some(index) = self.links.get(it.link).index.filter(|_| it.socket.is_none()) else {
+                continue;
+            };
+            self.open(net, index);
+            if self.nets[net].socket.is_some() {
+                let link = self.nets[net].link;
+                self.refresh_instances(link);
+            }
+        }
+        for link in 0..self.links.len() {
+            self.restore_addresses(link);
+        }
+    }
+
+    /// Whether an instance is in a state.
+    pub(super) fn is_in(&self, instance: usize, state: StateName) -> bool {
+        self.instances[instance].router.state() == state
+    }
+}
+
+/// The configuration was checked, so what cannot be run now has vanished since; said once here, and
+/// treated as absent.
+fn notify_scripts(from: &VrrpInstance, config: &Config) -> Scripts {
+    let user = config.global_defs.script_user.as_ref();
+    let ready = |command: &Option<Command>| {
+        let runnable = super::command::Runnable::new(command.as_ref()?, user);
+        runnable.map_err(|error| log::error!("{}: notify script: {error}", from.name)).ok()
+    };
+    Scripts {
+        master: ready(&from.notify_master),
+        backup: ready(&from.notify_backup),
+        fault: ready(&from.notify_fault),
+        stop: ready(&from.notify_stop),
+        general: ready(&from.notify),
+        timeout: from.notify_timeout,
+    }
+}

@@ -1,0 +1,370 @@
+//! Interfaces and their addresses, as rtnetlink tells of them.
+//!
+//! One socket hears events, another makes requests. An event socket that overflowed (ENOBUFS) is a
+//! reason to ask for everything again, not to guess.
+
+use crate::sys::netlink::{self as nl, Builder, Netlink};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, RawFd};
+
+/// Our mark on the addresses that we add (IFA_PROTO): the number of VRRP's own protocol.
+pub const ADDRESS_PROTO: u8 = crate::wire::PROTOCOL;
+
+/// Room for events: some thousand address changes.
+const EVENT_BUFFER: usize = 1 << 20;
+/// Room for error replies to a batch of all addresses of many instances.
+const REPLY_BUFFER: usize = 1 << 20;
+/// How often a dump is begun again because the kernel's tables changed under it.
+const DUMP_TRIES: u32 = 5;
+
+/// An interface that the configuration names, there or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// Its index; `None` while there is no interface of that name.
+    pub index: Option<u32>,
+    /// Up, and with a carrier.
+    pub up: bool,
+    /// Its hardware address, if it is one of Ethernet.
+    pub mac: Option<[u8; 6]>,
+    /// Its addresses, in the kernel's order.
+    pub addresses: Vec<Address>,
+}
+
+/// An address of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The address.
+    pub address: IpAddr,
+    /// Length of its prefix.
+    pub prefix_len: u8,
+    /// IPv4: another address of the same prefix came first.
+    pub secondary: bool,
+    /// IPv6: not to be used yet, or never.
+    pub tentative: bool,
+    /// It bears our mark.
+    pub ours: bool,
+}
+
+/// A request that the kernel refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The sequence number of the request.
+    pub seq: u32,
+    /// The error number.
+    pub errno: i32,
+}
+
+/// What is known of the interfaces.
+pub struct Links {
+    events: Netlink,
+    requests: Netlink,
+    buffer: Vec<u8>,
+    table: Vec<Link>,
+    dirty: Vec<bool>,
+    refusals: Vec<Refusal>,
+}
+
+impl Links {
+    /// Opens the sockets; nothing is known yet.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn open() -> io::Result<Self> {
+        let groups = [nl::RTNLGRP_LINK, nl::RTNLGRP_IPV4_IFADDR, nl::RTNLGRP_IPV6_IFADDR];
+        Ok(Self {
+            events: Netlink::open(&groups, EVENT_BUFFER)?,
+            requests: Netlink::open(&[], REPLY_BUFFER)?,
+            buffer: Vec::with_capacity(32 * 1024),
+            table: Vec::new(),
+            dirty: Vec::new(),
+            refusals: Vec::new(),
+        })
+    }
+
+    /// The descriptor that becomes readable when something changes.
+    #[must_use]
+    pub fn events_fd(&self) -> RawFd {
+        self.events.as_raw_fd()
+    }
+
+    /// The descriptor that becomes readable when a request is refused.
+    #[must_use]
+    pub fn requests_fd(&self) -> RawFd {
+        self.requests.as_raw_fd()
+    }
+
+    /// The number of an interface name; from the next `resync` on it is looked after.
+    pub fn watch(&mut self, name: &str) -> usize {
+        if let Some(link) = self.table.iter().position(|link| link.name == name) {
+            return link;
+        }
+        self.table.push(Link { name: name.to_owned(), ..Link::default() });
+        self.dirty.push(true);
+        self.table.len() - 1
+    }
+
+    /// An interface, by its number.
+    #[must_use]
+    pub fn get(&self, link: usize) -> &Link {
+        &self.table[link]
+    }
+
+    /// How many interfaces are watched.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// No interface is watched.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Whether something may have changed since this was last asked.
+    pub fn take_dirty(&mut self, link: usize) -> bool {
+        self.dirty.get_mut(link).is_some_and(std::mem::take)
+    }
+
+    /// Asks for everything anew.
+    ///
+    /// # Errors
+    /// What the kernel says; then the table is as far as the answer came.
+    pub fn resync(&mut self) -> io::Result<()> {
+        for link in &mut self.table {
+            *link = Link { name: std::mem::take(&mut link.name), ..Link::default() };
+        }
+        self.dirty.fill(true);
+        self.dump(nl::RTM_GETLINK)?;
+        self.dump(nl::RTM_GETADDR)
+    }
+
+    fn dump(&mut self, kind: u16) -> io::Result<()> {
+        for _ in 0..DUMP_TRIES {
+            let mut request = Vec::new();
+            let mut builder = Builder::new(&mut request);
+            builder.begin(kind, nl::NLM_F_REQUEST | nl::NLM_F_DUMP, u32::MAX);
+            // The wider of the two headers (struct ifinfomsg); family 0: all.
+            builder.header(&[0; 16]);
+            builder.end();
+            self.requests.send(&request)?;
+            if self.read_dump()? {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("the kernel's tables change faster than they can be read"))
+    }
+
+    /// False if the dump is not consistent.
+    fn read_dump(&mut self) -> io::Result<bool> {
+        let mut consistent = true;
+        loop {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let read = self.requests.receive(&mut buffer);
+            let Some(length) = read? else {
+                return Err(io::Error::other("the kernel did not finish its answer"));
+            };
+            let mut done = false;
+            for message in nl::messages(&buffer[..length]) {
+                consistent &= message.flags & nl::NLM_F_DUMP_INTR == 0;
+                match message.kind {
+                    nl::NLMSG_DONE => done = true,
+                    nl::NLMSG_ERROR if message.seq == u32::MAX => {
+                        return Err(io::Error::from_raw_os_error(nl::error_code(message.body)));
+                    }
+                    _ => self.message(message.kind, message.seq, message.body),
+                }
+            }
+            self.buffer = buffer;
+            if done {
+                return Ok(consistent);
+            }
+        }
+    }
+
+    /// Takes in the events that wait.
+    ///
+    /// # Errors
+    /// What the kernel says, but for ENOBUFS, which is answered with `resync`.
+    pub fn drain_events(&mut self) -> io::Result<()> {
+        loop {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let read = self.events.receive(&mut buffer);
+            if let Ok(Some(length)) = read {
+                for message in nl::messages(&buffer[..length]) {
+                    self.message(message.kind, message.seq, message.body);
+                }
+            }
+            self.buffer = buffer;
+            match read {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(()),
+                Err(error) if nl::is_overrun(&error) => {
+                    log::warn!("missed changes of interfaces or addresses: reading them all again");
+                    self.resync()?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes in the answers to requests, and hands out what was refused.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn drain_refusals(&mut self) -> io::Result<Vec<Refusal>> {
+        loop {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let read = self.requests.receive(&mut buffer);
+            if let Ok(Some(length)) = read {
+                for message in nl::messages(&buffer[..length]) {
+                    self.message(message.kind, message.seq, message.body);
+                }
+            }
+            self.buffer = buffer;
+            match read {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(std::mem::take(&mut self.refusals)),
+                Err(error) if nl::is_overrun(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends a batch of requests in one system call; the kernel has carried them out when this
+    /// returns.
+    ///
+    /// # Errors
+    /// What the kernel says of the batch as a whole.
+    pub fn submit(&mut self, batch: &[u8]) -> io::Result<()> {
+        self.requests.send(batch)
+    }
+
+    fn message(&mut self, kind: u16, seq: u32, body: &[u8]) {
+        match kind {
+            nl::RTM_NEWLINK => self.new_link(body),
+            nl::RTM_DELLINK => self.del_link(body),
+            nl::RTM_NEWADDR | nl::RTM_DELADDR => self.address(kind == nl::RTM_NEWADDR, body),
+            nl::NLMSG_ERROR => {
+                let errno = nl::error_code(body);
+                if errno != 0 {
+                    self.refusals.push(Refusal { seq, errno });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn new_link(&mut self, body: &[u8]) {
+        let Some((info, rest)) = nl::IfInfo::parse(body) else { return };
+        let mut name = None;
+        let mut mac = None;
+        for (kind, value) in nl::attributes(rest) {
+            match kind {
+                nl::IFLA_IFNAME => name = nl::text(value),
+                nl::IFLA_ADDRESS => mac = <[u8; 6]>::try_from(value).ok(),
+                _ => {}
+            }
+        }
+        let up = info.flags & nl::IFF_UP != 0 && info.flags & nl::IFF_RUNNING != 0;
+        for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
+            let named = Some(link.name.as_str()) == name;
+            if link.index == Some(info.index) && !named {
+                // It has another name now.
+                *link = Link { name: std::mem::take(&mut link.name), ..Link::default() };
+                *dirty = true;
+            }
+            if named {
+                if link.index != Some(info.index) {
+                    link.addresses.clear();
+                }
+                *dirty |= (link.index, link.up, link.mac) != (Some(info.index), up, mac);
+                (link.index, link.up, link.mac) = (Some(info.index), up, mac);
+            }
+        }
+    }
+
+    fn del_link(&mut self, body: &[u8]) {
+        let Some((info, rest)) = nl::IfInfo::parse(body) else { return };
+        // A port that leaves a bridge is told of in the same words, for another family.
+        if info.family != 0 || nl::attributes(rest).next().is_none() {
+            return;
+        }
+        for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
+            if link.index == Some(info.index) {
+                *link = Link { name: std::mem::take(&mut link.name), ..Link::default() };
+                *dirty = true;
+            }
+        }
+    }
+
+    fn address(&mut self, added: bool, body: &[u8]) {
+        let Some((info, rest)) = nl::IfAddr::parse(body) else { return };
+        let Some(link) = self.table.iter().position(|link| link.index == Some(info.index)) else {
+            return;
+        };
+        let Some(address) = address(&info, rest) else { return };
+        self.forget(link, address.address);
+        if added {
+            self.table[link].addresses.push(address);
+        }
+        self.dirty[link] = true;
+    }
+
+    /// Takes an address out of the table: we have asked the kernel to remove it.
+    pub fn forget(&mut self, link: usize, address: IpAddr) {
+        self.table[link].addresses.retain(|known| known.address != address);
+    }
+
+    /// Puts an address into the table: we have asked the kernel to add it.
+    pub fn expect(&mut self, link: usize, address: IpAddr, prefix_len: u8) {
+        self.forget(link, address);
+        let (secondary, tentative, ours) = (true, false, true);
+        let address = Address { address, prefix_len, secondary, tentative, ours };
+        self.table[link].addresses.push(address);
+    }
+}
+
+impl Link {
+    /// An address of this interface.
+    #[must_use]
+    pub fn find(&self, address: IpAddr) -> Option<&Address> {
+        self.addresses.iter().find(|known| known.address == address)
+    }
+}
+
+/// Reads the attributes of an address.
+fn address(info: &nl::IfAddr, attributes: &[u8]) -> Option<Address> {
+    let mut flags = u32::from(info.flags);
+    let (mut local, mut peer, mut ours) = (None, None, false);
+    for (kind, value) in nl::attributes(attributes) {
+        match kind {
+            nl::IFA_LOCAL => local = ip(value),
+            nl::IFA_ADDRESS => peer = ip(value),
+            nl::IFA_FLAGS => {
+                flags = <[u8; 4]>::try_from(value).map_or(flags, u32::from_ne_bytes);
+            }
+            nl::IFA_PROTO => ours = value == [ADDRESS_PROTO],
+            _ => {}
+        }
+    }
+    let unusable = nl::IFA_F_TENTATIVE | nl::IFA_F_DADFAILED;
+    Some(Address {
+        // Without IFA_LOCAL (IPv6) the address is in IFA_ADDRESS.
+        address: local.or(peer)?,
+        prefix_len: info.prefix_len,
+        secondary: local.is_some() && flags & nl::IFA_F_SECONDARY != 0,
+        tentative: flags & unusable != 0,
+        ours,
+    })
+}
+
+fn ip(octets: &[u8]) -> Option<IpAddr> {
+    if let Ok(octets) = <[u8; 4]>::try_from(octets) {
+        return Some(Ipv4Addr::from(octets).into());
+    }
+    <[u8; 16]>::try_from(octets).ok().map(|octets| Ipv6Addr::from(octets).into())
+}

@@ -1,0 +1,344 @@
+//! The daemon: owns every descriptor, feeds events to the virtual routers and performs what they
+//! decide. One turn of the loop is described at [`Daemon::turn`].
+
+mod act;
+mod addresses;
+mod checks;
+mod children;
+mod command;
+mod instance;
+mod interfaces;
+mod link;
+mod net;
+mod notify;
+mod notifying;
+pub mod preflight;
+mod receive;
+mod script;
+mod status;
+mod stop;
+mod wheel;
+
+use crate::config::Config;
+use crate::sys::packet::PacketSocket;
+use crate::sys::raw::Inbox;
+use crate::sys::signalfd::SignalFd;
+use crate::sys::timerfd::TimerFd;
+use crate::sys::{clock, signalfd};
+use crate::vrrp::event::{Action, Event};
+use crate::vrrp::time::Instant;
+use crate::vrrp::{check, StateName};
+use addresses::Addresses;
+use children::Children;
+use instance::Instance;
+use link::Links;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use net::Net;
+use script::Script;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+use wheel::Wheel;
+
+/// Packets taken at a time.
+const INBOX_SLOTS: usize = 16;
+/// The longest packet that is of interest: an IPv4 header with options, or 255 IPv6 addresses.
+const INBOX_SLOT: usize = crate::wire::advert::MAX_MESSAGE + 64;
+
+/// What a descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Timer,
+    Signals,
+    LinkEvents,
+    LinkRequests,
+    Net(usize),
+    Child(usize),
+}
+
+impl Source {
+    const FIRST_NET: usize = 4;
+    /// No more interfaces than the kernel could have instances on.
+    const FIRST_CHILD: usize = Self::FIRST_NET + crate::vrrp::bounds::INSTANCES;
+
+    const fn token(self) -> Token {
+        Token(match self {
+            Self::Timer => 0,
+            Self::Signals => 1,
+            Self::LinkEvents => 2,
+            Self::LinkRequests => 3,
+            Self::Net(net) => Self::FIRST_NET + net,
+            Self::Child(token) => token,
+        })
+    }
+
+    const fn of(token: Token) -> Self {
+        match token.0 {
+            0 => Self::Timer,
+            1 => Self::Signals,
+            2 => Self::LinkEvents,
+            3 => Self::LinkRequests,
+            token if token < Self::FIRST_CHILD => Self::Net(token - Self::FIRST_NET),
+            token => Self::Child(token),
+        }
+    }
+}
+
+/// What has a deadline. The wheel knows each by a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Object {
+    Router(usize),
+    Notify(usize),
+    Check(usize),
+    Interfaces,
+    Stop,
+}
+
+/// The daemon at work.
+pub struct Daemon {
+    poll: Poll,
+    timer: TimerFd,
+    /// When the timerfd fires; `None` once it has.
+    armed: Option<Instant>,
+    signals: SignalFd,
+    wheel: Wheel,
+    /// Objects whose deadline may have changed in this turn.
+    touched: Vec<Object>,
+    /// This turn's time.
+    now: Instant,
+    links: Links,
+    addresses: Addresses,
+    nets: Vec<Net>,
+    instances: Vec<Instance>,
+    scripts: Vec<Script>,
+    children: Children,
+    announcer: PacketSocket,
+    /// Taken out while its packets are handled.
+    inbox: Option<Inbox>,
+    /// What the virtual routers want done in this turn, with the number of the instance.
+    pending: Vec<(usize, Action)>,
+    actions: Vec<Action>,
+    check_actions: Vec<check::Action>,
+    /// When the interfaces are looked after next, whatever happens.
+    upkeep_at: Instant,
+    /// We are stopping, and wait for scripts until this moment.
+    stopping: Option<Instant>,
+}
+
+impl Daemon {
+    /// Opens every descriptor and starts every virtual router. The configuration has passed
+    /// [`preflight::check`].
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn new(config: &Config) -> io::Result<Self> {
+        signalfd::ignore(SIGPIPE)?;
+        let signals = SignalFd::new(&[SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2])?;
+        let mut daemon = Self {
+            poll: Poll::new()?,
+            timer: TimerFd::new()?,
+            armed: None,
+            signals,
+            wheel: Wheel::default(),
+            touched: Vec::new(),
+            now: now(),
+            links: Links::open()?,
+            addresses: Addresses::default(),
+            nets: Vec::new(),
+            instances: Vec::new(),
+            scripts: Vec::new(),
+            children: Children::new(Source::FIRST_CHILD),
+            announcer: PacketSocket::open()?,
+            inbox: Some(Inbox::new(INBOX_SLOTS, INBOX_SLOT)),
+            pending: Vec::new(),
+            actions: Vec::with_capacity(16),
+            check_actions: Vec::with_capacity(4),
+            upkeep_at: Instant::ZERO,
+            stopping: None,
+        };
+        daemon.watch(daemon.timer.as_raw_fd(), Source::Timer)?;
+        daemon.watch(daemon.signals.as_raw_fd(), Source::Signals)?;
+        daemon.watch(daemon.links.events_fd(), Source::LinkEvents)?;
+        daemon.watch(daemon.links.requests_fd(), Source::LinkRequests)?;
+        daemon.build(config);
+        daemon.begin()?;
+        Ok(daemon)
+    }
+
+    fn watch(&self, fd: i32, source: Source) -> io::Result<()> {
+        self.poll.registry().register(&mut SourceFd(&fd), source.token(), Interest::READABLE)
+    }
+
+    /// Makes instances and checks out of the configuration.
+    fn build(&mut self, config: &Config) {
+        self.scripts = config
+            .vrrp_script
+            .iter()
+            .map(|script| checks::build(script, config.global_defs.script_user.as_ref()))
+            .collect();
+        for instance in &config.vrrp_instance {
+            self.add_instance(instance, config);
+        }
+        self.wheel.grow(2 * self.instances.len() + self.scripts.len() + 2);
+        self.touched.reserve(self.instances.len() * 2 + self.scripts.len());
+        self.pending.reserve(self.instances.len() * 4);
+    }
+
+    /// Looks at the world, and begins.
+    fn begin(&mut self) -> io::Result<()> {
+        self.links.resync()?;
+        self.now = now();
+        self.remove_leftovers();
+        self.refresh_links();
+        self.start_checks();
+        for instance in 0..self.instances.len() {
+            self.feed(instance, Event::Startup);
+        }
+        self.touch(Object::Interfaces);
+        self.finish_turn();
+        Ok(())
+    }
+
+    /// Runs until it is told to stop.
+    ///
+    /// # Errors
+    /// If the loop itself fails: then nothing works any more.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(256);
+        while !self.stopped() {
+            self.turn(&mut events)?;
+        }
+        Ok(())
+    }
+
+    /// One turn of the loop. Packets come before timers, always: a process that was stopped or
+    /// starved must hear what it missed before it concludes that nobody spoke.
+    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
+        let backlog = self.nets.iter().any(|net| net.backlog);
+        match self.poll.poll(events, backlog.then_some(Duration::ZERO)) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            Err(_) => return Ok(()),
+            Ok(()) => {}
+        }
+        self.now = now();
+        for event in events.iter() {
+            self.drain(Source::of(event.token()));
+        }
+        if backlog {
+            self.receive_backlog();
+        }
+        self.refresh_links();
+        self.fire_timers();
+        self.finish_turn();
+        Ok(())
+    }
+
+    fn drain(&mut self, source: Source) {
+        match source {
+            // Not read: arming it anew resets it, and an edge-triggered poll does not mind.
+            Source::Timer => self.armed = None,
+            Source::Signals => self.read_signals(),
+            Source::LinkEvents => self.read_link_events(),
+            Source::LinkRequests => self.read_refusals(),
+            Source::Net(net) => self.receive(net),
+            Source::Child(token) => self.child_ready(token),
+        }
+    }
+
+    /// Every object that is due. A BACKUP whose timer has come reads its socket once more first.
+    fn fire_timers(&mut self) {
+        while let Some(number) = self.wheel.expire(self.now) {
+            let object = self.object(number);
+            self.touch(object);
+            if self.deadline(object).is_none_or(|deadline| deadline > self.now) {
+                continue;
+            }
+            match object {
+                Object::Router(instance) => self.router_due(instance),
+                Object::Check(script) => self.check_event(script, check::Event::Timer),
+                Object::Notify(instance) => self.notify_overdue(instance),
+                Object::Interfaces => self.look_after_interfaces(),
+                Object::Stop => self.stop_overdue(),
+            }
+        }
+    }
+
+    fn router_due(&mut self, instance: usize) {
+        let it = &self.instances[instance];
+        if it.router.state() == StateName::Backup {
+            self.receive(it.net);
+        }
+        self.feed(instance, Event::Timer);
+    }
+
+    /// Performs what was decided, and files the deadlines.
+    fn finish_turn(&mut self) {
+        self.perform();
+        let mut touched = std::mem::take(&mut self.touched);
+        for object in touched.drain(..) {
+            let deadline = self.deadline(object);
+            self.wheel.file(self.number(object), deadline);
+        }
+        self.touched = touched;
+        let Some(earliest) = self.wheel.earliest() else { return };
+        if self.armed.is_none_or(|armed| earliest < armed) {
+            match self.timer.arm(earliest.as_nanos()) {
+                Ok(()) => self.armed = Some(earliest),
+                Err(error) => log::error!("cannot arm the timer: {error}"),
+            }
+        }
+    }
+
+    fn number(&self, object: Object) -> usize {
+        let (instances, scripts) = (self.instances.len(), self.scripts.len());
+        match object {
+            Object::Router(instance) => instance,
+            Object::Notify(instance) => instances + instance,
+            Object::Check(script) => 2 * instances + script,
+            Object::Interfaces => 2 * instances + scripts,
+            Object::Stop => 2 * instances + scripts + 1,
+        }
+    }
+
+    fn object(&self, number: usize) -> Object {
+        let (instances, scripts) = (self.instances.len(), self.scripts.len());
+        let checks = 2 * instances;
+        match number {
+            _ if number < instances => Object::Router(number),
+            _ if number < checks => Object::Notify(number - instances),
+            _ if number < checks + scripts => Object::Check(number - checks),
+            _ if number == checks + scripts => Object::Interfaces,
+            _ => Object::Stop,
+        }
+    }
+
+    fn deadline(&self, object: Object) -> Option<Instant> {
+        match object {
+            Object::Router(instance) => self.instances[instance].router.deadline(),
+            Object::Notify(instance) => self.instances[instance].notifying.map(|it| it.deadline),
+            Object::Check(script) => self.scripts[script].check.deadline(),
+            Object::Interfaces => Some(self.upkeep_at),
+            Object::Stop => self.stopping,
+        }
+    }
+
+    fn touch(&mut self, object: Object) {
+        if self.touched.last() != Some(&object) {
+            self.touched.push(object);
+        }
+    }
+
+    /// Hands an event to a virtual router and keeps what it wants done.
+    fn feed(&mut self, instance: usize, event: Event<'_>) {
+        self.instances[instance].router.handle(self.now, event, &mut self.actions);
+        self.pending.extend(self.actions.drain(..).map(|action| (instance, action)));
+        self.touch(Object::Router(instance));
+    }
+}
+
+/// The time of the one clock that we use.
+fn now() -> Instant {
+    Instant::from_nanos(clock::monotonic())
+}

@@ -1,0 +1,236 @@
+//! The sockets of one interface and family, for all virtual routers on it.
+
+use crate::sys::raw::{Instruction, Options, Outbox, RawSocket};
+use crate::vrrp::statistics::Statistics;
+use crate::wire::{Family, Vrid, PROTOCOL, TRAFFIC_CLASS, TTL};
+use std::io;
+
+/// No instance has this VRID.
+const NOBODY: u16 = u16::MAX;
+/// Packets of a backlog, at the kernel's accounting of about a KiB each.
+const RECEIVE_BUFFER: usize = 512 * 1024;
+/// Strangers' packets that are kept until somebody asks; the rest is only counted.
+const STRANGERS_BUFFER: usize = 32 * 1024;
+
+/// Sockets and virtual routers of one interface and family.
+pub struct Net {
+    /// The interface, by its number in the link table.
+    pub link: usize,
+    /// The family.
+    pub family: Family,
+    /// Open while the interface exists.
+    pub socket: Option<RawSocket>,
+    /// Hears what the other socket's filter drops: VRIDs that are not ours. It wakes nobody, it is
+    /// read when somebody wants to know.
+    pub strangers: Option<RawSocket>,
+    /// Index of the interface that the sockets belong to.
+    pub ifindex: u32,
+    /// Instance of each VRID.
+    instances: [u16; 256],
+    /// More may be waiting than one turn reads.
+    pub backlog: bool,
+    /// What was refused and belongs to no instance.
+    pub statistics: Statistics,
+    /// Drops of the strangers' socket that were counted already.
+    strangers_dropped: u32,
+    /// The advertisements of this turn.
+    pub outbox: Outbox,
+    /// Sending has failed, and that was said.
+    pub send_failed: bool,
+    /// Opening has failed, and that was said.
+    pub open_failed: bool,
+    /// Advertisements that could not be sent.
+    pub send_errors: u64,
+}
+
+impl Net {
+    /// Without sockets, without instances.
+    #[must_use]
+    pub fn new(link: usize, family: Family) -> Self {
+        Self {
+            link,
+            family,
+            socket: None,
+            strangers: None,
+            ifindex: 0,
+            instances: [NOBODY; 256],
+            backlog: false,
+            statistics: Statistics::default(),
+            strangers_dropped: 0,
+            outbox: Outbox::default(),
+            send_failed: false,
+            open_failed: false,
+            send_errors: 0,
+        }
+    }
+
+    /// An instance has this VRID here.
+    pub fn add(&mut self, vrid: Vrid, instance: usize) {
+        self.instances[usize::from(vrid.get())] = instance as u16;
+    }
+
+    /// The instance of a VRID.
+    #[must_use]
+    pub fn instance(&self, vrid: Vrid) -> Option<usize> {
+        let instance = self.instances[usize::from(vrid.get())];
+        (instance != NOBODY).then_some(usize::from(instance))
+    }
+
+    /// Opens the sockets on an interface.
+    ///
+    /// # Errors
+    /// What the kernel says; then no socket is open.
+    pub fn open(&mut self, interface: &str, ifindex: u32) -> io::Result<()> {
+        self.close();
+        let open = |ours: bool, receive_buffer: usize| {
+            let options = Options {
+                ipv6: self.family == Family::V6,
+                protocol: PROTOCOL,
+                interface,
+                ifindex,
+                group: self.family.group(),
+                ttl: TTL,
+                traffic_class: TRAFFIC_CLASS,
+                receive_buffer,
+            };
+            RawSocket::open(&options, &self.filter(ours))
+        };
+        let socket = open(true, RECEIVE_BUFFER)?;
+        let strangers = open(false, STRANGERS_BUFFER)?;
+        (self.socket, self.strangers) = (Some(socket), Some(strangers));
+        self.ifindex = ifindex;
+        self.strangers_dropped = 0;
+        Ok(())
+    }
+
+    /// Closes the sockets.
+    pub fn close(&mut self) {
+        (self.socket, self.strangers) = (None, None);
+        self.backlog = false;
+    }
+
+    /// How many packets of strangers the kernel has dropped since this was last asked.
+    pub fn strangers_dropped(&mut self) -> u32 {
+        let dropped = self.strangers.as_ref().map_or(0, RawSocket::dropped);
+        let new = dropped.wrapping_sub(self.strangers_dropped);
+        self.strangers_dropped = dropped;
+        new
+    }
+
+    /// A classic BPF program that lets through what claims one of our VRIDs, or only the others:
+    /// eight words of a bitmap, one of which is shifted by the lower five bits of the VRID.
+    fn filter(&self, ours: bool) -> Vec<Instruction> {
+        const LD_W_MEM: u16 = 0x60;
+        const LD_B_IND: u16 = 0x50;
+        const LDX_B_MSH: u16 = 0xb1;
+        const LD_W_IMM: u16 = 0x00;
+        const LDX_W_IMM: u16 = 0x01;
+        const ST: u16 = 0x02;
+        const TAX: u16 = 0x07;
+        const AND_K: u16 = 0x54;
+        const RSH_K: u16 = 0x74;
+        const RSH_X: u16 = 0x7c;
+        const JEQ_K: u16 = 0x15;
+        const JA: u16 = 0x05;
+        const RET_K: u16 = 0x06;
+        let op = |code, jt, jf, k| Instruction { code, jt, jf, k };
+        let mut program = vec![
+            // X: where the message begins. A raw IPv4 socket sees the IP header, an IPv6 one not.
+            match self.family {
+                Family::V4 => op(LDX_B_MSH, 0, 0, 0),
+                Family::V6 => op(LDX_W_IMM, 0, 0, 0),
+            },
+            op(LD_B_IND, 0, 0, 1),
+            op(ST, 0, 0, 0),
+            op(AND_K, 0, 0, 31),
+            op(TAX, 0, 0, 0),
+            op(LD_W_MEM, 0, 0, 0),
+            op(RSH_K, 0, 0, 5),
+        ];
+        for (word, bits) in self.bitmap().into_iter().enumerate() {
+            // Behind the words that are still to come.
+            let rest = 3 * (7 - word as u32);
+            program.push(op(JEQ_K, 0, 2, word as u32));
+            program.push(op(LD_W_IMM, 0, 0, bits));
+            program.push(op(JA, 0, 0, rest));
+        }
+        let (found, not_found) = if ours { (u32::MAX, 0) } else { (0, u32::MAX) };
+        program.extend([
+            op(RSH_X, 0, 0, 0),
+            op(AND_K, 0, 0, 1),
+            op(JEQ_K, 0, 1, 1),
+            op(RET_K, 0, 0, found),
+            op(RET_K, 0, 0, not_found),
+        ]);
+        program
+    }
+
+    /// A bit for each VRID that is ours.
+    fn bitmap(&self) -> [u32; 8] {
+        let mut bitmap = [0; 8];
+        for (vrid, instance) in self.instances.iter().enumerate() {
+            if *instance != NOBODY {
+                bitmap[vrid / 32] |= 1 << (vrid % 32);
+            }
+        }
+        bitmap
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the kernel would do with the few instructions that we use.
+    fn run(program: &[Instruction], packet: &[u8]) -> u32 {
+        let (mut a, mut x, mut memory, mut at) = (0u32, 0u32, 0u32, 0usize);
+        loop {
+            let op = &program[at];
+            at += 1;
+            match op.code {
+                0xb1 => x = 4 * u32::from(packet[op.k as usize] & 0x0f),
+                0x01 => x = op.k,
+                0x50 => match packet.get((x + op.k) as usize) {
+                    Some(byte) => a = u32::from(*byte),
+                    None => return 0,
+                },
+                0x02 => memory = a,
+                0x54 => a &= op.k,
+                0x07 => x = a,
+                0x60 => a = memory,
+                0x74 => a >>= op.k,
+                0x7c => a >>= x,
+                0x15 => at += usize::from(if a == op.k { op.jt } else { op.jf }),
+                0x00 => a = op.k,
+                0x05 => at += op.k as usize,
+                0x06 => return op.k,
+                code => panic!("unknown instruction {code:#x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_filters_share_out_the_vrids() {
+        for (family, header) in [(Family::V4, 20), (Family::V4, 60), (Family::V6, 0)] {
+            let mut net = Net::new(0, family);
+            let ours = [1, 5, 31, 32, 64, 95, 128, 200, 254, 255];
+            for vrid in ours {
+                net.add(Vrid::new(vrid).unwrap(), usize::from(vrid));
+            }
+            for vrid in 0..=255u8 {
+                let mut packet = vec![0u8; header];
+                if let Some(first) = packet.first_mut() {
+                    *first = 0x40 | (header / 4) as u8;
+                }
+                packet.extend([0x31, vrid, 100, 1]);
+                let is_ours = ours.contains(&vrid);
+                assert_eq!(run(&net.filter(true), &packet) != 0, is_ours, "{family} {vrid}");
+                assert_eq!(run(&net.filter(false), &packet) == 0, is_ours, "{family} {vrid}");
+                assert_eq!(
+                    Vrid::new(vrid).and_then(|vrid| net.instance(vrid)),
+                    is_ours.then_some(usize::from(vrid))
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The order of notify scripts: one at a time for each instance, in order. A state that was
+//! overtaken while a script ran is skipped, the last state is always delivered, so that a service
+//! is never left stopped on the MASTER because two scripts raced.
+
+use crate::vrrp::StateName;
+use crate::wire::Priority;
+
+/// What a notify script is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A state was entered.
+    State(StateName),
+    /// The daemon stops.
+    Stop,
+}
+
+impl Told {
+    /// The word that stands in `$3` and `VRRP_STATE`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::State(state) => state.as_str(),
+            Self::Stop => "STOP",
+        }
+    }
+}
+
+/// Which of an instance's scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// `notify_master`, `notify_backup`, `notify_fault` or `notify_stop`, without arguments.
+    Specific,
+    /// `notify`, with arguments.
+    General,
+}
+
+/// A change of state to tell the scripts of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// What is told.
+    pub told: Told,
+    /// The state before.
+    pub previous: StateName,
+    /// The effective priority at that moment.
+    pub priority: Priority,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is running and what waits.
+#[derive(Debug, Default)]
+pub struct Queue {
+    current: Option<(News, Script)>,
+    waiting: Option<News>,
+}
+
+impl Queue {
+    /// Takes a change of state; returns what was skipped because of it.
+    pub fn push(&mut self, news: News) -> Option<News> {
+        self.waiting.replace(news)
+    }
+
+    /// The script to start now. `None` while one runs, and when there is nothing to tell. The
+    /// caller says [`Queue::done`] when it has ended, could not be started, or does not exist.
+    pub fn start(&mut self) -> Option<(&News, Script)> {
+        if self.current.is_some() {
+            return None;
+        }
+        let news = self.waiting.take()?;
+        self.current = Some((news, Script::Specific));
+        self.current()
+    }
+
+    /// What is running.
+    #[must_use]
+    pub fn current(&self) -> Option<(&News, Script)> {
+        self.current.as_ref().map(|(news, script)| (news, *script))
+    }
+
+    /// The script that was running has ended; returns what comes next for the same news, unless
+    /// newer news wait.
+    pub fn done(&mut self) -> Option<(&News, Script)> {
+        match self.current.take() {
+            Some((news, Script::Specific)) if self.waiting.is_none() => {
+                self.current = Some((news, Script::General));
+                self.current()
+            }
+            Some(_) | None => self.start(),
+        }
+    }
+
+    /// Nothing runs and nothing waits.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.current.is_none() && self.waiting.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(state: StateName) -> News {
+        News {
+            told: Told::State(state),
+            previous: StateName::Init,
+            priority: Priority(100),
+            reason: String::new(),
+        }
+    }
+
+    fn told(next: Option<(&News, Script)>) -> Option<(Told, Script)> {
+        next.map(|(news, script)| (news.told, script))
+    }
+
+    const MASTER: Told = Told::State(StateName::Master);
+    const BACKUP: Told = Told::State(StateName::Backup);
+
+    #[test]
+    fn the_specific_script_comes_first() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.push(news(StateName::Master)), None);
+        assert_eq!(told(queue.start()), Some((MASTER, Script::Specific)));
+        assert_eq!(told(queue.start()), None);
+        assert_eq!(told(queue.done()), Some((MASTER, Script::General)));
+        assert_eq!(told(queue.done()), None);
+        assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn what_was_overtaken_is_skipped_and_the_last_is_delivered() {
+        let mut queue = Queue::default();
+        queue.push(news(StateName::Backup));
+        assert_eq!(told(queue.start()), Some((BACKUP, Script::Specific)));
+        assert_eq!(queue.push(news(StateName::Master)), None);
+        assert_eq!(queue.push(news(StateName::Fault)), Some(news(StateName::Master)));
+        assert_eq!(queue.push(news(StateName::Master)), Some(news(StateName::Fault)));
+        assert!(!queue.is_idle());
+        assert_eq!(told(queue.done()), Some((MASTER, Script::Specific)));
+        assert_eq!(told(queue.done()), Some((MASTER, Script::General)));
+        assert_eq!(told(queue.done()), None);
+    }
+}

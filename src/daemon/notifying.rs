@@ -1,0 +1,132 @@
+//! Notify scripts: started one after the other, ended when they take too long.
+
+use super::children::{Ended, Owner};
+use super::instance::{keyword, Notifying};
+use super::notify::{News, Script};
+use super::{Daemon, Object};
+use crate::sys::process::Exit;
+use crate::vrrp::check::KILL_DELAY;
+use crate::vrrp::reason::Span;
+use signal_hook::consts::{SIGKILL, SIGTERM};
+
+impl Daemon {
+    /// Queues a change of state for an instance's scripts.
+    pub(super) fn notify(&mut self, instance: usize, news: News) {
+        let it = &mut self.instances[instance];
+        if let Some(skipped) = it.queue.push(news) {
+            log::info!(
+                "{}: {} is not notified: it was over before the scripts before it had ended",
+                it.name,
+                skipped.told.as_str()
+            );
+        }
+        if let Some((news, script)) = it.queue.start() {
+            let (news, script) = (news.clone(), script);
+            self.run_notify(instance, news, script);
+        }
+    }
+
+    /// Starts a script, or the next if there is none of the kind or it cannot be started.
+    fn run_notify(&mut self, instance: usize, news: News, script: Script) {
+        let mut next = Some((news, script));
+        while let Some((news, script)) = next.take() {
+            if self.start_notify(instance, &news, script) {
+                return;
+            }
+            next = self.instances[instance].queue.done().map(|(news, script)| (news.clone(), script));
+        }
+    }
+
+    fn start_notify(&mut self, instance: usize, news: &News, script: Script) -> bool {
+        let it = &self.instances[instance];
+        let Some(runnable) = it.scripts.find(news.told, script) else { return false };
+        let (state, priority) = (news.told.as_str(), news.priority.to_string());
+        let arguments: &[&str] = match script {
+            Script::General => &["INSTANCE", &it.name, state, &priority],
+            Script::Specific => &[],
+        };
+        let vrid = it.router.settings().virtual_router_id.to_string();
+        let variables = [
+            ("VRRP_TYPE", "INSTANCE"),
+            ("VRRP_NAME", &it.name),
+            ("VRRP_STATE", state),
+            ("VRRP_PREVIOUS_STATE", news.previous.as_str()),
+            ("VRRP_PRIORITY", &priority),
+            ("VRRP_REASON", &news.reason),
+            ("VRRP_INTERFACE", &self.links.get(it.link).name),
+            ("VRRP_VRID", &vrid),
+        ];
+        let (registry, owner) = (self.poll.registry(), Owner::Notify(instance));
+        let started =
+            self.children.start(registry, self.now, owner, runnable, arguments, &variables);
+        let (now, keyword) = (self.now, keyword(news.told, script));
+        let it = &mut self.instances[instance];
+        match started {
+            Ok(()) => {
+                log::debug!("{}: {keyword} started for {state}", it.name);
+                let deadline = now + it.scripts.timeout;
+                it.notifying = Some(Notifying { deadline, terminated: false });
+                self.touch(Object::Notify(instance));
+                true
+            }
+            Err(error) => {
+                log::error!("{}: {keyword} for {state} was not run: {error}", it.name);
+                false
+            }
+        }
+    }
+
+    /// A script takes too long.
+    pub(super) fn notify_overdue(&mut self, instance: usize) {
+        let it = &mut self.instances[instance];
+        let Some(notifying) = &mut it.notifying else { return };
+        if notifying.terminated {
+            self.children.signal(Owner::Notify(instance), SIGKILL);
+            notifying.deadline = self.now + KILL_DELAY;
+            return;
+        }
+        *notifying = Notifying { deadline: self.now + KILL_DELAY, terminated: true };
+        if let Some((news, script)) = it.queue.current() {
+            log::error!(
+                "{}: {} for {} is still running after {}: ending it (notify_timeout)",
+                it.name,
+                keyword(news.told, script),
+                news.told.as_str(),
+                Span(it.scripts.timeout)
+            );
+        }
+        self.children.signal(Owner::Notify(instance), SIGTERM);
+    }
+
+    /// A script has ended: its result is logged, and the next one starts.
+    pub(super) fn notify_ended(&mut self, instance: usize, ended: &Ended) {
+        let took = Span(self.now.since(ended.started));
+        let it = &mut self.instances[instance];
+        it.notifying = None;
+        self.touched.push(Object::Notify(instance));
+        if let Some((news, script)) = it.queue.current() {
+            let what = keyword(news.told, script);
+            let (name, state) = (&it.name, news.told.as_str());
+            let said = match ended.output.as_str() {
+                "" => String::new(),
+                output => format!(", it said: {output}"),
+            };
+            match ended.exit {
+                Exit::Code(0) => log::info!("{name}: {what} for {state}: done in {took}{said}"),
+                _ => log::warn!("{name}: {what} for {state}: {} after {took}{said}", ended.exit),
+            }
+        }
+        let next = it.queue.done().map(|(news, script)| (news.clone(), script));
+        if let Some((news, script)) = next {
+            self.run_notify(instance, news, script);
+        }
+    }
+
+    pub(super) fn child_ready(&mut self, token: usize) {
+        let Some(ended) = self.children.ready(self.poll.registry(), token) else { return };
+        match ended.owner {
+            Owner::Check(script) => self.check_ended(script, ended),
+            Owner::Notify(instance) => self.notify_ended(instance, &ended),
+        }
+    }
+}

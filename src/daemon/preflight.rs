@@ -1,0 +1,49 @@
+//! What a configuration needs of this host, checked before anything is used: a start fails, and
+//! `vipd -t` complains, for the same reasons.
+
+use super::command::Runnable;
+use crate::config::error::{Place, Report};
+use crate::config::{Command, Config, ScriptUser};
+use std::path::Path;
+
+/// Adds what is wrong on this host to the report: a missing or unsafe script or user is an error, a
+/// missing interface a warning, for it may come.
+pub fn check(config: &Config, report: &mut Report) {
+    let script_user = config.global_defs.script_user.as_ref();
+    for script in &config.vrrp_script {
+        runnable(&script.script, script.user.as_ref().or(script_user), report);
+    }
+    for instance in &config.vrrp_instance {
+        let scripts = [
+            &instance.notify_master,
+            &instance.notify_backup,
+            &instance.notify_fault,
+            &instance.notify_stop,
+            &instance.notify,
+        ];
+        for command in scripts.into_iter().flatten() {
+            runnable(command, script_user, report);
+        }
+        interface(&instance.interface, instance.place, report);
+        for vip in &instance.virtual_ipaddress {
+            if let Some(dev) = vip.dev.as_deref().filter(|dev| *dev != instance.interface) {
+                interface(dev, vip.place, report);
+            }
+        }
+    }
+}
+
+fn runnable(command: &Command, user: Option<&ScriptUser>, report: &mut Report) {
+    if let Err(error) = Runnable::new(command, user) {
+        report.error(command.place, error);
+    }
+}
+
+fn interface(name: &str, place: Place, report: &mut Report) {
+    if !Path::new("/sys/class/net").join(name).exists() {
+        report.warning(
+            place,
+            format!("there is no interface {name} here: FAULT until it appears"),
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! Packets: from a socket to the virtual router that they are for.
+
+use super::Daemon;
+use crate::sys::raw::Packet;
+use crate::vrrp::event::Event;
+use crate::wire::advert::{claimed_vrid, parse};
+use crate::wire::{Discard, Meta};
+
+/// Packets that are read of one socket in one turn: more than a receive buffer holds by default, so
+/// that a backlog is always heard out, and not so many that a flood could starve the timers.
+const TURN: usize = 512;
+
+impl Daemon {
+    /// Reads what waits in the socket of a net.
+    pub(super) fn receive(&mut self, net: usize) {
+        let Some(mut inbox) = self.inbox.take() else { return };
+        let mut read = 0;
+        loop {
+            let Some(socket) = self.nets.get(net).and_then(|net| net.socket.as_ref()) else { break };
+            let count = match socket.receive(&mut inbox) {
+                Ok(count) => count,
+                Err(error) => {
+                    // ENETDOWN is told of by netlink too, and there with a reason.
+                    log::debug!("cannot receive on {}: {error}", self.net_name(net));
+                    0
+                }
+            };
+            for slot in 0..count {
+                self.packet(net, &inbox.packet(slot));
+            }
+            read += count;
+            self.nets[net].backlog = count == inbox.slots() && read >= TURN;
+            if count < inbox.slots() || read >= TURN {
+                break;
+            }
+        }
+        self.inbox = Some(inbox);
+    }
+
+    /// Goes on where the last turn had to stop.
+    pub(super) fn receive_backlog(&mut self) {
+        for net in 0..self.nets.len() {
+            if self.nets[net].backlog {
+                self.receive(net);
+            }
+        }
+    }
+
+    fn packet(&mut self, net: usize, packet: &Packet<'_>) {
+        let Packet { source, destination, ttl, .. } = *packet;
+        let meta = Meta { source, destination, ttl };
+        let parsed = match packet.truncated {
+            true => Err(Discard::PacketLength),
+            false => parse(&meta, packet.payload),
+        };
+        let vrid = match &parsed {
+            Ok(advert) => Some(advert.vrid),
+            Err(_) => claimed_vrid(packet.payload),
+        };
+        let instance = vrid.and_then(|vrid| self.nets[net].instance(vrid));
+        match (instance, parsed) {
+            (Some(instance), Ok(advert)) => {
+                self.feed(instance, Event::Advert { source, advert: &advert });
+            }
+            (Some(instance), Err(reason)) => {
+                self.feed(instance, Event::Discarded { source, reason });
+            }
+            (None, Ok(_)) => self.nets[net].statistics.count(Discard::Vrid),
+            (None, Err(reason)) => self.nets[net].statistics.count(reason),
+        }
+    }
+
+    /// Counts what came for VRIDs that are not ours. Those packets wake nobody: they are looked at
+    /// when the counters are asked for, and now and then.
+    pub(super) fn count_strangers(&mut self) {
+        let Some(mut inbox) = self.inbox.take() else { return };
+        for net in 0..self.nets.len() {
+            let mut read = 0;
+            while let Some(strangers) = &self.nets[net].strangers {
+                let count = strangers.receive(&mut inbox).unwrap_or(0);
+                for slot in 0..count {
+                    self.packet(net, &inbox.packet(slot));
+                }
+                read += count;
+                if count < inbox.slots() || read >= TURN {
+                    break;
+                }
+            }
+            let dropped = self.nets[net].strangers_dropped();
+            self.nets[net].statistics.discarded[Discard::Vrid as usize] += u64::from(dropped);
+        }
+        self.inbox = Some(inbox);
+    }
+
+    pub(super) fn net_name(&self, net: usize) -> &str {
+        &self.links.get(self.nets[net].link).name
+    }
+}

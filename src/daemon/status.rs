@@ -1,0 +1,63 @@
+//! The state, to the log (SIGUSR1).
+
+use super::Daemon;
+use crate::vrrp::reason::Span;
+use crate::vrrp::statistics::Statistics;
+use crate::vrrp::tracker::Verdict;
+
+impl Daemon {
+    /// A few lines for each instance, each check and each interface.
+    pub(super) fn log_status(&mut self) {
+        self.count_strangers();
+        for instance in 0..self.instances.len() {
+            self.log_instance(instance);
+        }
+        for script in &self.scripts {
+            let verdict = match script.check.verdict() {
+                Verdict::Unknown => "not known yet",
+                Verdict::Up => "OK",
+                Verdict::Down => "failed",
+            };
+            log::info!("status: check {}: {verdict}, {}", script.name, script.last_result());
+        }
+        for net in &self.nets {
+            let name = &self.links.get(net.link).name;
+            let family = net.family;
+            log::info!(
+                "status: interface {name} {family}: send_errors {}{}",
+                net.send_errors,
+                counters(&net.statistics)
+            );
+        }
+    }
+
+    fn log_instance(&self, instance: usize) {
+        let it = &self.instances[instance];
+        let router = &it.router;
+        let master = match router.master() {
+            Some(heard) => format!(", MASTER is {} with {}", heard.address, heard.priority),
+            None => String::new(),
+        };
+        log::info!(
+            "status: {}: {} for {} ({}), priority {} of {}{master}",
+            it.name,
+            router.state(),
+            Span(self.now.since(it.since)),
+            it.reason,
+            router.effective_priority(),
+            router.settings().priority,
+        );
+        log::info!("status: {}:{}", it.name, counters(router.statistics()));
+    }
+}
+
+/// ` name value` for each counter, the errors only if they are not 0.
+fn counters(statistics: &Statistics) -> String {
+    let mut text = String::new();
+    for (number, (name, value)) in statistics.named().enumerate() {
+        if number < 5 || value > 0 {
+            text.push_str(&format!(" {name} {value}"));
+        }
+    }
+    text
+}

@@ -1,0 +1,88 @@
+//! Signals, and the way to a clean end.
+
+use super::children::Owner;
+use super::{Daemon, Object};
+use crate::vrrp::event::Event;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1};
+use signal_hook::low_level::signal_name;
+use std::time::Duration;
+
+/// How long the scripts may take when we stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Daemon {
+    pub(super) fn read_signals(&mut self) {
+        loop {
+            match self.signals.read() {
+                Ok(Some(signal)) => self.signal(signal.signo),
+                Ok(None) => return,
+                Err(error) => {
+                    log::error!("cannot read signals: {error}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn signal(&mut self, signal: i32) {
+        let name = signal_name(signal).unwrap_or("signal");
+        match signal {
+            SIGTERM | SIGINT if self.stopping.is_some() => {
+                log::warn!("{name} again: not waiting for scripts any more");
+                self.stop_overdue();
+            }
+            SIGTERM | SIGINT => self.stop(name),
+            SIGHUP => log::warn!(
+                "SIGHUP: this version cannot reload; the configuration stays as it is. \
+                 Restart vipd to use the new one"
+            ),
+            SIGUSR1 => self.log_status(),
+            _ => log::info!("{name}: no use for it"),
+        }
+    }
+
+    /// Resigns wherever we are MASTER, takes the addresses off, and lets the scripts know.
+    fn stop(&mut self, name: &str) {
+        log::info!("{name}: stopping");
+        self.stopping = Some(self.now + STOP_TIMEOUT);
+        self.touch(Object::Stop);
+        for instance in 0..self.instances.len() {
+            self.feed(instance, Event::Shutdown);
+        }
+        for script in 0..self.scripts.len() {
+            self.children.signal(Owner::Check(script), SIGTERM);
+        }
+    }
+
+    /// We have waited long enough for the scripts.
+    pub(super) fn stop_overdue(&mut self) {
+        if self.stopping.is_none() {
+            return;
+        }
+        let running: Vec<Owner> = self.children.owners().collect();
+        for owner in running {
+            if let Owner::Notify(instance) = owner {
+                let name = &self.instances[instance].name;
+                log::error!("{name}: a notify script is still running: killing it");
+            }
+            self.children.signal(owner, SIGKILL);
+        }
+        self.stopping = Some(crate::vrrp::time::Instant::ZERO);
+    }
+
+    /// All is done that was to be done before the end.
+    pub(super) fn stopped(&mut self) -> bool {
+        let Some(until) = self.stopping else { return false };
+        let late = self.now >= until;
+        let told = self.instances.iter().all(|it| it.queue.is_idle());
+        if !late && !told {
+            return false;
+        }
+        // Checks that did not heed SIGTERM must not outlive us.
+        let left: Vec<Owner> = self.children.owners().collect();
+        for owner in left {
+            self.children.signal(owner, SIGKILL);
+        }
+        true
+    }
+}

@@ -1,0 +1,202 @@
+//! Options, exit codes, and the only `exit()`.
+
+use getopts::{Matches, Options};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use vipd::config::error::Report;
+use vipd::config::{self, Config, Format};
+use vipd::daemon::{preflight, Daemon};
+use vipd::log::Sink;
+use vipd::sys::host::{self, Fork, Lock};
+
+/// Exit codes, as sysexits.h numbers them.
+mod exit {
+    pub const OK: u8 = 0;
+    pub const USAGE: u8 = 64;
+    pub const UNAVAILABLE: u8 = 69;
+    pub const OSERR: u8 = 71;
+    pub const NOPERM: u8 = 77;
+    pub const CONFIG: u8 = 78;
+}
+
+const CONFIG_FILE: &str = "/etc/vipd.toml";
+const RUN_DIRECTORY: &str = "/run/vipd";
+const BRIEF: &str = "Usage: vipd [options]\nKeeps IP addresses highly available by VRRP.";
+
+/// What went wrong, and the exit code that says so.
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                eprintln!("vipd: {}", failure.message.trim_end());
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn options() -> Options {
+    let mut options = Options::new();
+    options
+        .optopt("f", "use-file", "configuration file (default /etc/vipd.toml)", "FILE")
+        .optopt("F", "format", "its syntax: toml (default: by its name)", "FORMAT")
+        .optflag("n", "dont-fork", "stay in the foreground")
+        .optflag("t", "config-test", "check the configuration as a start here would, and exit")
+        .optflag("T", "text-test", "check the text of the configuration alone, and exit")
+        .optopt("r", "run-directory", "run directory (default /run/vipd)", "DIR")
+        .optopt("p", "pid", "pid file (default vipd.pid in the run directory)", "FILE")
+        .optopt("l", "log", "where to log: stderr or syslog", "SINK")
+        .optflagmulti("D", "log-detail", "log more; twice: everything")
+        .optflag("V", "version", "print the version, and exit")
+        .optflag("h", "help", "print this, and exit");
+    options
+}
+
+fn run() -> Result<u8, Failure> {
+    let options = options();
+    let matches = options
+        .parse(std::env::args_os().skip(1))
+        .map_err(|error| Failure::new(exit::USAGE, format!("{error}; see vipd -h")))?;
+    if matches.opt_present("h") {
+        print!("{}", options.usage(BRIEF));
+        return Ok(exit::OK);
+    }
+    if matches.opt_present("V") {
+        println!("vipd {}", env!("CARGO_PKG_VERSION"));
+        return Ok(exit::OK);
+    }
+    if let Some(word) = matches.free.first() {
+        return Err(Failure::new(exit::USAGE, format!("unexpected argument \"{word}\"; see vipd -h")));
+    }
+    let (text_only, test) = (matches.opt_present("T"), matches.opt_present("t"));
+    let (config, report) = configuration(&matches, !text_only)?;
+    if test || text_only {
+        eprint!("{report}");
+        return Ok(if config.is_some() { exit::OK } else { exit::CONFIG });
+    }
+    let Some(config) = config else {
+        return Err(Failure::new(exit::CONFIG, format!("not started\n{report}")));
+    };
+    start(&matches, &config, &report)
+}
+
+/// Reads the configuration; `here`: and what it needs of this host.
+fn configuration(matches: &Matches, here: bool) -> Result<(Option<Config>, Report), Failure> {
+    let file = matches.opt_str("f").unwrap_or_else(|| CONFIG_FILE.to_owned());
+    let format = match matches.opt_str("F").as_deref() {
+        None | Some("toml") => Format::Toml,
+        Some(other) => {
+            let message = format!("unknown format \"{other}\"; there is: toml");
+            return Err(Failure::new(exit::USAGE, message));
+        }
+    };
+    let bytes = std::fs::read(&file)
+        .map_err(|error| Failure::new(exit::CONFIG, format!("cannot read {file}: {error}")))?;
+    let (config, mut report) = config::read(&file, &bytes, format);
+    if let (Some(config), true) = (&config, here) {
+        preflight::check(config, &mut report);
+    }
+    let config = config.filter(|_| !report.has_errors());
+    Ok((config, report))
+}
+
+/// From here on there are a log, a pid file and, unless it stays in the foreground, a process of
+/// its own.
+fn start(matches: &Matches, config: &Config, report: &Report) -> Result<u8, Failure> {
+    let foreground = matches.opt_present("n");
+    let sink = match matches.opt_str("l").as_deref() {
+        Some("stderr") => Sink::Stderr,
+        Some("syslog") => Sink::Syslog,
+        None if foreground => Sink::Stderr,
+        None => Sink::Syslog,
+        Some(other) => {
+            let message = format!("unknown log \"{other}\"; there are: stderr, syslog");
+            return Err(Failure::new(exit::USAGE, message));
+        }
+    };
+    let readiness = if foreground {
+        None
+    } else {
+        match host::daemonize(sink == Sink::Stderr) {
+            Ok(Fork::Parent(code)) => return Ok(u8::try_from(code).unwrap_or(exit::OSERR)),
+            Ok(Fork::Child(readiness)) => Some(readiness),
+            Err(error) => {
+                return Err(Failure::new(exit::OSERR, format!("cannot fork: {error}")));
+            }
+        }
+    };
+    let started = begin(matches, config, report, sink);
+    if let Some(readiness) = readiness {
+        match &started {
+            Ok(_) => readiness.ready(),
+            Err(failure) => readiness.fail(i32::from(failure.code)),
+        }
+    }
+    let (mut daemon, _lock) = started?;
+    daemon.run().map_err(|error| Failure::new(exit::OSERR, format!("the loop failed: {error}")))?;
+    log::info!("stopped");
+    Ok(exit::OK)
+}
+
+fn begin(
+    matches: &Matches,
+    config: &Config,
+    report: &Report,
+    sink: Sink,
+) -> Result<(Daemon, Lock), Failure> {
+    let lock = lock(matches)?;
+    vipd::log::init(sink, matches.opt_count("D"))
+        .map_err(|error| Failure::new(exit::OSERR, format!("cannot log to {sink}: {error}")))?;
+    for line in report.to_string().lines() {
+        log::warn!("{line}");
+    }
+    log::info!("vipd {} starts", env!("CARGO_PKG_VERSION"));
+    let daemon = Daemon::new(config).map_err(|error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            let message = format!("cannot start: {error}; it needs CAP_NET_ADMIN and CAP_NET_RAW");
+            Failure::new(exit::NOPERM, message)
+        }
+        _ => Failure::new(exit::OSERR, format!("cannot start: {error}")),
+    })?;
+    Ok((daemon, lock))
+}
+
+/// The run directory and the locked pid file: one daemon on each.
+fn lock(matches: &Matches) -> Result<Lock, Failure> {
+    let directory = matches.opt_str("r").map_or_else(|| PathBuf::from(RUN_DIRECTORY), PathBuf::from);
+    let file = matches.opt_str("p").map_or_else(|| directory.join("vipd.pid"), PathBuf::from);
+    make_directory(&directory)?;
+    match host::lock_file(&file) {
+        Ok(Ok(lock)) => Ok(lock),
+        Ok(Err(pid)) => {
+            let who = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+            let message = format!("already running{who}: {} is locked", file.display());
+            Err(Failure::new(exit::UNAVAILABLE, message))
+        }
+        Err(error) => Err(denied_or(exit::OSERR, &file, &error)),
+    }
+}
+
+fn make_directory(directory: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(directory).map_err(|error| denied_or(exit::OSERR, directory, &error))
+}
+
+fn denied_or(code: u8, path: &Path, error: &std::io::Error) -> Failure {
+    let code = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => exit::NOPERM,
+        _ => code,
+    };
+    Failure::new(code, format!("cannot use {}: {error}", path.display()))
+}
