@@ -262,7 +262,7 @@ impl Report {
         let begin = before.rfind('\n').map_or(0, |at| at + 1);
         let number = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
         let end = start + after.find('\n').unwrap_or(after.len());
-        let line = text[begin..end].trim_end_matches('\r');
+        let line = text.get(begin..end).unwrap_or_default().trim_end_matches('\r');
         (number, line, (start - begin).min(line.len()))
     }
 }

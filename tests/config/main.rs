@@ -105,7 +105,7 @@ fn defaults() {
     assert_eq!((instance.garp_lower_prio_delay, instance.garp_lower_prio_repeat), (5 * second, 5));
     assert_eq!(
         (instance.garp_master_refresh, instance.garp_master_refresh_repeat),
-        (0 * second, 1)
+        (Duration::ZERO, 1)
     );
     assert_eq!((instance.notify_timeout, instance.v3_checksum), (60 * second, V3Checksum::Auto));
     assert!(instance.fast_handover && !instance.skip_check_adv_addr && !instance.nopreempt);

@@ -12,7 +12,7 @@ const ROUTES: &str = "only addresses move; a notify script can move the rest";
 const ACCEPT: &str = "the MASTER always answers on its virtual addresses";
 const TIMER: &str = "a MASTER counts as down after 3 intervals, as its RFC has it";
 const CONTEST: &str = "an advert of lower priority is always answered";
-const OUTPUT: &str = "see vipctl";
+const OUTPUT: &str = "vipd writes no such file";
 const MAIL: &str = "vipd sends no mail; a notify script can";
 const BURST: &str = "announcements are not spread out";
 const DELAY: &str = "a router takes part from the start";
@@ -20,9 +20,11 @@ const NOTIFY: &str = "use notify, which is run for every change of state";
 const PROCESS: &str = "priority and memory of the process are for the service manager";
 const FIREWALL: &str = "vipd leaves the firewall alone";
 const NAMESPACE: &str = "start vipd in the namespace instead";
-const STRICT: &str = "vipd always refuses what breaks the RFC";
+const STRICT: &str = "no checks are made but those of vipd itself";
 const STATIC: &str = "vipd changes only what moves";
-const SECURITY: &str = "scripts are run as their real path, without supplementary groups";
+const SECURITY: &str = "how scripts are run cannot be changed";
+const YIELD: &str = "a MASTER that hears a higher priority gives way without an advert";
+const OWNER: &str = "in VRRPv2 an owner ignores adverts, in VRRPv3 it does not";
 
 const ABSENT: &[Absent] = &[
     ("", "vrrp_sync_group", GROUPS),
@@ -55,8 +57,8 @@ const ABSENT: &[Absent] = &[
     ("global_defs", "vrrp_gna_interval", BURST),
     ("global_defs", "vrrp_down_timer_adverts", TIMER),
     ("global_defs", "vrrp_lower_prio_no_advert", CONTEST),
-    ("global_defs", "vrrp_higher_prio_send_advert", CONTEST),
-    ("global_defs", "vrrp_owner_ignore_adverts", CONTEST),
+    ("global_defs", "vrrp_higher_prio_send_advert", YIELD),
+    ("global_defs", "vrrp_owner_ignore_adverts", OWNER),
     ("global_defs", "v3_checksum_as_v2", "write v3_checksum = \"rfc9568\""),
     ("global_defs", "vrrp_check_unicast_src", MULTICAST),
     ("global_defs", "vrrp_strict", STRICT),
@@ -80,14 +82,14 @@ const ABSENT: &[Absent] = &[
     ("global_defs", "stats_dump_file", OUTPUT),
     ("global_defs", "json_dump_file", OUTPUT),
     ("global_defs", "vip_lease", "addresses stay where a killed vipd left them"),
-    ("global_defs", "socket_group", "the socket is for root alone"),
+    ("global_defs", "socket_group", "access to the socket cannot be changed"),
     ("vrrp_instance", "vrf", SOURCE),
     ("vrrp_instance", "preempt_delay", "it preempts at once, or with nopreempt never"),
     ("vrrp_instance", "timer_expired_backup", "vipd always listens before it concludes"),
     ("vrrp_instance", "down_timer_adverts", TIMER),
     ("vrrp_instance", "lower_prio_no_advert", CONTEST),
-    ("vrrp_instance", "higher_prio_send_advert", CONTEST),
-    ("vrrp_instance", "owner_ignore_adverts", CONTEST),
+    ("vrrp_instance", "higher_prio_send_advert", YIELD),
+    ("vrrp_instance", "owner_ignore_adverts", OWNER),
     ("vrrp_instance", "strict_mode", STRICT),
     ("vrrp_instance", "mcast_src_ip", SOURCE),
     ("vrrp_instance", "unicast_src_ip", SOURCE),

@@ -206,9 +206,7 @@ fn unfit(address: Ipv4Addr, prefix_len: u8) -> Option<String> {
     if address.is_broadcast() {
         return Some("the broadcast address".into());
     }
-    let Some(broadcast) = broadcast_of(address, prefix_len) else {
-        return None;
-    };
+    let broadcast = broadcast_of(address, prefix_len)?;
     let host = !mask(prefix_len);
     match address {
         address if address == broadcast => {

@@ -3,7 +3,7 @@
 use super::advice::Notes;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
-use super::value::{describe, time};
+use super::value::{describe, time, without_unit};
 use super::{address, track};
 use crate::config::error::Report;
 use crate::config::tree::{Data, Section, Word};
@@ -95,14 +95,14 @@ fn advert_int(settings: &Settings<'_>, version: Version, report: &mut Report) ->
     if let Some(interval) = interval {
         return interval;
     }
-    let found = describe(value);
+    let (found, quotes) = (describe(value), without_unit(value));
     match version {
         Version::V2 => {
             let message = format!(
                 "advert_int must be a time from 1 to 255, not {found}: VRRPv2 counts in whole \
                  seconds"
             );
-            let help = "version = 3 allows 0.01 to 40.95";
+            let help = quotes.unwrap_or("version = 3 allows 0.01 to 40.95".into());
             settings.error("advert_int", message, report).help(help)
         }
         Version::V3 => {
@@ -110,7 +110,7 @@ fn advert_int(settings: &Settings<'_>, version: Version, report: &mut Report) ->
                 "advert_int must be a time from 0.01 to 40.95, not {found}: VRRPv3 counts in \
                  hundredths of a second"
             );
-            let help = "version = 2 allows 1 to 255";
+            let help = quotes.unwrap_or("version = 2 allows 1 to 255".into());
             settings.error("advert_int", message, report).help(help)
         }
     };
@@ -172,16 +172,28 @@ fn authentication(
         settings.error("auth_type", message.into(), report).help("use PASS, or none");
         return None;
     }
-    settings.need("auth_pass", "write auth_pass = \"...\", 1 to 8 bytes", report);
-    let text = settings.text("auth_pass")?;
-    let mut password = [0; 8];
-    let Some(start) = password.get_mut(..text.len()) else {
-        let message = format!("auth_pass has {} bytes, but VRRPv2 carries 8", text.len());
-        settings.error("auth_pass", message, report).help("write the first 8 alone");
+    let password = password(&settings, report)?;
+    notes.password.get_or_insert(settings.place_of("auth_pass"));
+    Some(password)
+}
+
+/// Never says what it found.
+fn password(settings: &Settings<'_>, report: &mut Report) -> Option<[u8; 8]> {
+    let value = settings.need("auth_pass", "write auth_pass = \"...\", 1 to 8 bytes", report)?;
+    let Some(Word { text, .. }) = value.word() else {
+        let message = format!("auth_pass must be a string, not {}", value.data.kind());
+        settings.error("auth_pass", message, report).help("put it in quotes");
         return None;
     };
-    start.copy_from_slice(text.as_bytes());
-    notes.password.get_or_insert(settings.place_of("auth_pass"));
+    let mut password = [0; 8];
+    match password.get_mut(..text.len()) {
+        Some(start) if !text.is_empty() => start.copy_from_slice(text.as_bytes()),
+        _ => {
+            let message = format!("auth_pass has {} bytes; VRRPv2 carries 1 to 8", text.len());
+            settings.error("auth_pass", message, report).help("shorten it, on all routers");
+            return None;
+        }
+    }
     Some(password)
 }
 

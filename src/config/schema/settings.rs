@@ -1,7 +1,7 @@
 //! The entries of a section, checked against its table.
 
 use super::absent::absent;
-use super::table::{Key, Kind};
+use super::table::Key;
 use super::value::{self, did_you_mean, expected, Mismatch, Setting};
 use crate::config::error::{quote, Place, Problem, Report};
 use crate::config::tree::{Data, Entry, Value, Word};
@@ -58,10 +58,10 @@ impl<'a> Settings<'a> {
             self.unknown(section, word, report);
             return;
         };
-        let (Some(slot), Some(key)) = (self.found.get_mut(index), self.table.get(index)) else {
+        let Some(key) = self.table.get(index) else {
             return;
         };
-        if slot.is_some() {
+        if self.has(key.word) {
             let message = format!("{} is there twice in {}", word.text, self.label);
             report.error(word.place, message).secret(self.secret);
             return;
@@ -73,7 +73,9 @@ impl<'a> Settings<'a> {
                 Setting::Invalid
             }
         };
-        self.found[index] = Some(Found { value, setting });
+        if let Some(slot) = self.found.get_mut(index) {
+            *slot = Some(Found { value, setting });
+        }
     }
 
     fn unknown(&self, section: &str, word: &Word, report: &mut Report) {
@@ -90,10 +92,7 @@ impl<'a> Settings<'a> {
 
     fn mismatch(&self, key: &Key, place: Place, mismatch: Mismatch, report: &mut Report) {
         let expected = expected(key.kind);
-        let message = match self.secret && matches!(key.kind, Kind::Text) {
-            true => format!("{} must be {expected}", key.word),
-            false => format!("{} must be {expected}, not {}", key.word, mismatch.found),
-        };
+        let message = format!("{} must be {expected}, not {}", key.word, mismatch.found);
         report.error(place, message).help(mismatch.help).secret(self.secret);
     }
 
@@ -148,12 +147,12 @@ impl<'a> Settings<'a> {
             Some(found) => return Some(found.setting.clone()),
         }
         match self.globals {
-            Some(globals) if globals.has(key.global) => return globals.setting(key.global),
+            Some(globals) if globals.has(key.global) => globals.setting(key.global),
             _ => default(key),
         }
     }
 
-    /// The setting of a [`Kind::Flag`].
+    /// The setting of a [`super::table::Kind::Flag`].
     pub fn flag(&self, word: &str) -> Option<bool> {
         match self.setting(word)? {
             Setting::Flag(truth) => Some(truth),
@@ -161,7 +160,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`Kind::Text`] or [`Kind::Interface`].
+    /// The setting of a [`super::table::Kind::Text`] or [`super::table::Kind::Interface`].
     pub fn text(&self, word: &str) -> Option<String> {
         match self.setting(word)? {
             Setting::Text(text) => Some(text),
@@ -169,7 +168,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`Kind::Integer`].
+    /// The setting of a [`super::table::Kind::Integer`].
     pub fn integer(&self, word: &str) -> Option<i64> {
         match self.setting(word)? {
             Setting::Integer(number) => Some(number),
@@ -177,12 +176,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`Kind::Integer`] of at most 255.
+    /// The setting of a [`super::table::Kind::Integer`] of at most 255.
     pub fn octet(&self, word: &str) -> Option<u8> {
         u8::try_from(self.integer(word)?).ok()
     }
 
-    /// The setting of a [`Kind::Time`].
+    /// The setting of a [`super::table::Kind::Time`].
     pub fn time(&self, word: &str) -> Option<Duration> {
         match self.setting(word)? {
             Setting::Time(time) => Some(time),
@@ -190,7 +189,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`Kind::Choice`]: its index.
+    /// The setting of a [`super::table::Kind::Choice`]: its index.
     pub fn choice(&self, word: &str) -> Option<usize> {
         match self.setting(word)? {
             Setting::Choice(index) => Some(index),
@@ -198,7 +197,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`Kind::Weight`].
+    /// The setting of a [`super::table::Kind::Weight`].
     pub fn weight(&self, word: &str) -> Option<crate::vrrp::tracker::Weight> {
         match self.setting(word)? {
             Setting::Weight(weight) => Some(weight),
@@ -206,7 +205,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`Kind::Command`].
+    /// The setting of a [`super::table::Kind::Command`].
     pub fn command(&self, word: &str) -> Option<Command> {
         match self.setting(word)? {
             Setting::Command(line) => Some(Command { line, place: self.place_of(word) }),
@@ -214,7 +213,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`Kind::User`].
+    /// The setting of a [`super::table::Kind::User`].
     pub fn user(&self, word: &str) -> Option<ScriptUser> {
         match self.setting(word)? {
             Setting::User(user, group) => {

@@ -131,8 +131,10 @@ pub const VRRP_INSTANCE: &[Key] = &[
 ];
 
 /// `authentication` of an instance.
-pub const AUTHENTICATION: &[Key] =
-    &[key("auth_type", Kind::Choice(&["PASS", "AH"]), ""), key("auth_pass", Kind::Text, "")];
+pub const AUTHENTICATION: &[Key] = &[
+    key("auth_type", Kind::Choice(&["PASS", "AH"]), ""),
+    key("auth_pass", Kind::Special("a string of 1 to 8 bytes"), ""),
+];
 
 /// An entry of `virtual_ipaddress`, as a table. In a line the address stands first, without its
 /// keyword.

@@ -108,7 +108,7 @@ fn undefined(name: &Word, checks: &Checks<'_>, report: &mut Report) {
         (true, count) => {
             let some: Vec<_> = names().take(NAMED).collect();
             let more = if count > NAMED { ", ..." } else { "" };
-            format!("there is {}{more}", some.join(", "))
+            format!("the file has {}{more}", some.join(", "))
         }
     };
     report.error(name.place, format!("there is no vrrp_script {}", quote(&name.text))).help(help);

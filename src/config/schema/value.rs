@@ -104,9 +104,7 @@ fn mismatch(kind: Kind, value: &Value) -> Mismatch {
             Some(truth) => format!("write {truth}, without quotes"),
             None => String::new(),
         },
-        (Kind::Time(..), Data::Text(text)) if span(text).is_some_and(|span| !span.1) => {
-            format!("leave the quotes out, or give a unit: \"{text}s\"")
-        }
+        (Kind::Time(..), _) => without_unit(value).unwrap_or_default(),
         (Kind::Choice(choices), _) => did_you_mean(text, choices.iter().copied()),
         _ => String::new(),
     };
@@ -133,7 +131,12 @@ pub fn describe(value: &Value) -> String {
             [word] => quote(&word.text),
             _ => format!("{} words", words.len()),
         },
-        Data::List(_) | Data::Table(_) | Data::Other(_) => value.data.kind().into(),
+        Data::List(items) => match items.iter().find(|item| item.word().is_none()) {
+            Some(item) => format!("a list with {} in it", item.data.kind()),
+            None if items.is_empty() => "an empty list".into(),
+            None => format!("a list of {}", items.len()),
+        },
+        Data::Table(_) | Data::Other(_) => value.data.kind().into(),
     }
 }
 
@@ -205,6 +208,16 @@ pub fn time(value: &Value) -> Option<Duration> {
         // A number in quotes is no number.
         Data::Text(text) => span(text).filter(|span| span.1).map(|span| span.0),
         _ => Some(span(untyped(value)?)?.0),
+    }
+}
+
+/// What to do about a number in quotes where a time is wanted.
+pub fn without_unit(value: &Value) -> Option<String> {
+    match &value.data {
+        Data::Text(text) if span(text).is_some_and(|span| !span.1) => {
+            Some(format!("leave the quotes out, or give a unit: \"{text}s\""))
+        }
+        _ => None,
     }
 }
 
