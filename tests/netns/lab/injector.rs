@@ -5,8 +5,8 @@ use super::{wall_clock, Host};
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use vipd::sys::packet::PacketSocket;
 use vipd::sys::netns::interface_index;
+use vipd::sys::packet::PacketSocket;
 use vipd::sys::poll_readable;
 
 /// A host's hand on the wire.
