@@ -13,15 +13,14 @@ const NOTIFY_SCRIPT: &str = include_str!("notify-haproxy.sh");
 const SERVICE_SCRIPT: &str = include_str!("service.sh");
 const HAPROXY_CFG: &str = include_str!("haproxy.cfg");
 
-/// Mounts what is private, says so, and becomes the first process, which has nothing to do but to
-/// exist; orphans that end are nobody's business.
+/// Mounts what is private, says so, and stays as the first process, the one that buries orphans: a
+/// shell does so while it waits. A haproxy that ended must not go on to be found by killall.
 const INIT: &str = "set -e
 mount -t tmpfs -o mode=755 tmpfs /usr/local/bin
 cp \"$0\" /usr/local/bin/notify-haproxy.sh
 mount --bind \"$1\" /usr/sbin/service
-trap '' CHLD
 echo ready
-exec sleep infinity";
+while :; do sleep 3600; done";
 
 /// A router.
 pub struct Router {
@@ -104,12 +103,11 @@ impl Router {
     }
 }
 
-/// SIGKILL for the vipd that a router was started with: `nsenter` waits for it and stays in front.
-pub fn kill_vipd(process: &Process) {
-    for pid in process.children() {
-        if std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == "vipd")
-        {
-            signal_pid(pid, "KILL");
-        }
+/// Sends a signal to the vipd that a router was started with: `nsenter` waits for it and stays in
+/// front.
+pub fn signal_vipd(process: &Process, signal: &str) {
+    let name = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    for pid in process.children().iter().filter(|pid| name(pid).trim() == "vipd") {
+        signal_pid(*pid, signal);
     }
 }

@@ -10,5 +10,8 @@ echo "$(date +%s%N) ${caller}-> service $*" >>"@DIRECTORY@/@NAME@.calls"
 
 case $2 in
 start) killall -0 haproxy 2>/dev/null || haproxy -D -f "@DIRECTORY@/@NAME@.haproxy" ;;
-stop) killall -q -w haproxy || true ;;
+stop)
+    killall -q haproxy
+    while killall -q -0 haproxy; do sleep 0.02; done
+    ;;
 esac

@@ -3,7 +3,7 @@
 use crate::lab::process::{Line, Process};
 use crate::lab::{span, wall_clock};
 use crate::router::Router;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Lines of different origin wait so long for each other, to be printed in order. Nanoseconds.
 const PATIENCE: u64 = 200_000_000;
@@ -13,6 +13,8 @@ const PREFIX: usize = 32;
 /// Collects and prints.
 pub struct Timeline {
     begin: u64,
+    /// Where the files of the story are; nobody wants to read that again and again.
+    directory: String,
     sources: Vec<Source>,
     waiting: Vec<Entry>,
 }
@@ -22,6 +24,8 @@ struct Source {
     name: String,
     origin: Origin,
     seen: usize,
+    /// What the configuration is warned about was read before: nothing is shown until vipd starts.
+    muted: bool,
 }
 
 enum Origin {
@@ -37,20 +41,24 @@ struct Entry {
 
 impl Timeline {
     /// From now on.
-    pub fn new() -> Self {
-        Self { begin: wall_clock(), sources: Vec::new(), waiting: Vec::new() }
+    pub fn new(directory: &Path) -> Self {
+        let directory = format!("{}/", directory.display());
+        Self { begin: wall_clock(), directory, sources: Vec::new(), waiting: Vec::new() }
     }
 
     /// Shows what the scripts of a router were called with.
     pub fn watch_calls(&mut self, router: &Router) {
         let (name, origin) = (router.name().to_owned(), Origin::Calls(router.calls.clone()));
-        self.sources.push(Source { name, origin, seen: 0 });
+        self.sources.push(Source { name, origin, seen: 0, muted: false });
     }
 
-    /// Shows the log of a vipd.
+    /// Shows the log of a vipd; of all but the first of a router without the warnings of its
+    /// configuration, which are the same each time.
     pub fn watch_log(&mut self, process: &Process) {
         let (name, origin) = (process.name().to_owned(), Origin::Log(process.clone()));
-        self.sources.push(Source { name, origin, seen: 0 });
+        let log = |source: &Source| matches!(source.origin, Origin::Log(_)) && source.name == name;
+        let muted = self.sources.iter().any(log);
+        self.sources.push(Source { name, origin, seen: 0, muted });
     }
 
     /// Looks for what is new, and prints what has waited long enough.
@@ -65,13 +73,21 @@ impl Timeline {
         println!("{:>8.3}  ----  {text}", self.seconds(now));
     }
 
+    /// Prints what is left.
+    pub fn finish(&mut self) {
+        self.print_until(u64::MAX);
+    }
+
     fn print_until(&mut self, until: u64) {
         for source in &mut self.sources {
-            let new = source.origin.lines(source.seen);
-            source.seen += new.len();
-            let name = &source.name;
-            let entry = |line: Line| Entry { at: line.at, name: name.clone(), text: line.text };
-            self.waiting.extend(new.into_iter().map(entry));
+            for Line { at, text } in source.origin.lines(source.seen) {
+                source.seen += 1;
+                source.muted &= !text.ends_with(" starts");
+                if !source.muted {
+                    let text = text.replace(&self.directory, "");
+                    self.waiting.push(Entry { at, name: source.name.clone(), text });
+                }
+            }
         }
         self.waiting.sort_by_key(|entry| entry.at);
         let ready = self.waiting.partition_point(|entry| entry.at <= until);
