@@ -327,16 +327,18 @@ impl Lan {
     }
 
     /// Nobody takes the addresses while it hears a MASTER that is stronger, or as strong, and
-    /// that is one. An owner need not listen (RFC 9568 §6.4.1).
+    /// that is one. An owner need not listen (RFC 9568 §6.4.1). Where intervals differ, that of
+    /// the last advert is adopted (V3-079), so only the shortest can be relied upon.
     fn no_stronger_master_is_heard(&mut self, node: usize) {
         let me = &self.nodes[node];
         let ours = me.router.effective_priority();
         if ours == Priority::OWNER {
             return;
         }
+        let intervals = self.nodes.iter().map(|node| node.settings().advert_int.duration());
+        let wait = patience(me.settings(), ours, intervals.min().unwrap_or_default());
         for (number, peer) in self.nodes.iter().enumerate() {
             let Some(heard) = me.heard.get(&peer.address) else { continue };
-            let wait = patience(me.settings(), ours, heard.interval.duration());
             let stronger = heard.priority >= ours;
             let recent = self.now.since(heard.at) < wait;
             if number != node && peer.is_master() && stronger && recent {

@@ -13,7 +13,7 @@ use vipd::vrrp::time::Instant;
 use vipd::vrrp::tracker::{Effect, Weight};
 use vipd::vrrp::StateName;
 use vipd::wire::advert::{parse, Template};
-use vipd::wire::{Family, Interval, Meta, Priority};
+use vipd::wire::{Family, Meta, Priority};
 
 /// The tracker slot that a story or a fault sets directly.
 pub const SLOT: usize = 0;
@@ -55,7 +55,6 @@ struct Script {
 #[derive(Clone, Copy, Debug)]
 pub struct Heard {
     pub priority: Priority,
-    pub interval: Interval,
     pub at: Instant,
 }
 
@@ -263,7 +262,7 @@ impl Node {
             // RFC 9568 §6.4.2: whoever it is from, only the skew time is waited for.
             self.heard.clear();
         } else {
-            let heard = Heard { priority: advert.priority, interval: advert.interval, at: now };
+            let heard = Heard { priority: advert.priority, at: now };
             self.heard.insert(source, heard);
         }
         Ok(())
