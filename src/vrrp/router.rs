@@ -532,9 +532,12 @@ impl Router {
         self.change(State::Fault(fault), Reason::Fault(fault), out);
     }
 
-    /// V3-085: one advertisement of priority 0, and the addresses are gone.
+    /// V3-085: one advertisement of priority 0, and the addresses are gone. With the interface
+    /// down or without an address of our own there is nothing to send it from (V3-001).
     fn resign(&mut self, out: &mut Vec<Action>) {
-        self.advertise(Priority::RESIGN, out);
+        if self.link == Link::Up && self.source.is_some() {
+            self.advertise(Priority::RESIGN, out);
+        }
         out.push(Action::Release);
     }
 
