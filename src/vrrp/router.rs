@@ -30,6 +30,8 @@ enum State {
 struct Backup {
     /// Active_Down_Timer.
     master_down_at: Instant,
+    /// Active_Adver_Interval: the MASTER's, at first our own (V3-063, V3-079).
+    active_adver_interval: Interval,
     /// The timer has fired, but a tracker without a result holds us back.
     overdue: bool,
     /// Since when we have been listening.
@@ -336,21 +338,13 @@ impl Router {
         };
         if advert.priority == Priority::RESIGN {
             // V3-077, V3-078: whoever it is from.
-            let skew = timers::skew_time(version, ours, backup.interval(self.settings.advert_int));
+            let skew = timers::skew_time(version, ours, backup.active_adver_interval);
             backup.master_down_at = now + skew;
             backup.overdue = false;
             backup.resigned = Some(source);
         } else if advert.priority >= ours || !preempt {
             // V3-079, V3-081: addresses are not compared here.
-            let wait = timers::master_down_interval(version, ours, advert.interval);
-            *backup = Backup {
-                master_down_at: now + wait,
-                overdue: false,
-                since: backup.since,
-                master: Some(heard),
-                lower: None,
-                resigned: None,
-            };
+            backup.follow(heard, version, ours);
         } else {
             // V3-080: the timer keeps running; but a MASTER that has come down to where we would
             // win is only given the time that those above us need.
@@ -358,7 +352,7 @@ impl Router {
                 backup.master.is_some_and(|m| m.address == source && m.priority > advert.priority);
             backup.lower = Some(heard);
             if fast && fell && !backup.overdue {
-                let soon = now + timers::skew_time(version, ours, advert.interval);
+                let soon = now + timers::skew_time(version, ours, backup.active_adver_interval);
                 backup.master_down_at = backup.master_down_at.min(soon);
             }
         }
@@ -425,7 +419,7 @@ impl Router {
         if self.effective_priority != before {
             out.push(Action::PriorityChange { from: before, to: self.effective_priority });
             if self.fault().is_none() {
-                self.priority_changed(before, out);
+                self.priority_changed(now, before, out);
             }
         }
         self.settle(now, out);
@@ -433,17 +427,11 @@ impl Router {
     }
 
     /// A MASTER says so at once (design.md §4); a BACKUP's timer moves by what its skew changed.
-    fn priority_changed(&mut self, before: Priority, out: &mut Vec<Action>) {
+    fn priority_changed(&mut self, now: Instant, before: Priority, out: &mut Vec<Action>) {
         let (version, ours) = (self.settings.version, self.effective_priority);
-        let own = self.settings.advert_int;
         match &mut self.state {
             State::Init | State::Fault(_) => {}
-            State::Backup(backup) => {
-                let interval = backup.interval(own);
-                let old = timers::skew_time(version, before, interval);
-                backup.master_down_at =
-                    backup.master_down_at - old + timers::skew_time(version, ours, interval);
-            }
+            State::Backup(backup) => backup.priority_changed(now, version, before, ours),
             State::Master(_) if self.settings.fast_handover => self.advertise(ours, out),
             State::Master(_) => {}
         }
@@ -465,16 +453,10 @@ impl Router {
             self.become_master(now, Reason::Owner, out);
             return;
         }
-        let (version, interval) = (self.settings.version, self.settings.advert_int);
-        let wait = timers::master_down_interval(version, self.effective_priority, interval);
-        let backup = Backup {
-            master_down_at: now + wait,
-            overdue: self.is_owner(),
-            since: now,
-            master: None,
-            lower: None,
-            resigned: None,
-        };
+        let (version, ours) = (self.settings.version, self.effective_priority);
+        let interval = self.settings.advert_int;
+        let backup =
+            Backup { overdue: self.is_owner(), ..Backup::new(now, version, ours, interval) };
         self.change(State::Backup(backup), reason, out);
     }
 
@@ -505,7 +487,6 @@ impl Router {
         out: &mut Vec<Action>,
     ) {
         let (version, ours) = (self.settings.version, self.effective_priority);
-        let wait = timers::master_down_interval(version, ours, advert.interval);
         let heard = Heard {
             address: source,
             priority: advert.priority,
@@ -514,12 +495,9 @@ impl Router {
         };
         let follows = advert.priority >= ours || !self.settings.preempt;
         let backup = Backup {
-            master_down_at: now + wait,
-            overdue: false,
-            since: now,
             master: follows.then_some(heard),
             lower: (!follows).then_some(heard),
-            resigned: None,
+            ..Backup::new(now, version, ours, advert.interval)
         };
         out.push(Action::Release);
         self.change(State::Backup(backup), reason, out);
@@ -594,9 +572,45 @@ impl Router {
 }
 
 impl Backup {
-    /// Active_Adver_Interval: the MASTER's, at first our own (V3-063, V3-079).
-    fn interval(&self, own: Interval) -> Interval {
-        self.master.map_or(own, |heard| heard.interval)
+    /// Waits for a whole Master_Down_Interval from `now`.
+    fn new(now: Instant, version: Version, ours: Priority, interval: Interval) -> Self {
+        Self {
+            master_down_at: now + timers::master_down_interval(version, ours, interval),
+            active_adver_interval: interval,
+            overdue: false,
+            since: now,
+            master: None,
+            lower: None,
+            resigned: None,
+        }
+    }
+
+    /// V3-079: from when it was heard.
+    fn follow(&mut self, heard: Heard, version: Version, ours: Priority) {
+        *self = Self {
+            since: self.since,
+            master: Some(heard),
+            ..Self::new(heard.at, version, ours, heard.interval)
+        };
+    }
+
+    /// The timer moves by what the skew changed, but never into the past. A MASTER that was weaker
+    /// than we were and no longer is has to be followed, from when it was last heard: its next
+    /// advertisement might come after the timer.
+    fn priority_changed(
+        &mut self,
+        now: Instant,
+        version: Version,
+        before: Priority,
+        ours: Priority,
+    ) {
+        if let Some(heard) = self.lower.filter(|lower| lower.priority >= ours) {
+            self.follow(heard, version, ours);
+        } else {
+            let skew = |priority| timers::skew_time(version, priority, self.active_adver_interval);
+            self.master_down_at = self.master_down_at - skew(before) + skew(ours);
+        }
+        self.master_down_at = self.master_down_at.max(now);
     }
 
     fn why_master(&self, now: Instant, ours: Priority) -> Reason {

@@ -340,7 +340,8 @@ impl Lan {
         for (number, peer) in self.nodes.iter().enumerate() {
             let Some(heard) = me.heard.get(&peer.address) else { continue };
             let stronger = heard.priority >= ours;
-            let recent = self.now.since(heard.at) < wait;
+            // What was heard of an earlier reign says nothing about this one.
+            let recent = heard.at >= peer.since && self.now.since(heard.at) < wait;
             if number != node && peer.is_master() && stronger && recent {
                 let what = format!("router {node} takes the addresses, but hears {number}");
                 self.fail(&what);
