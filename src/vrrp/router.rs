@@ -38,6 +38,8 @@ struct Backup {
     since: Instant,
     /// The MASTER that we follow.
     master: Option<Heard>,
+    /// Another that we followed before it: on a LAN that is cut in two it may still be MASTER.
+    other: Option<Heard>,
     /// A MASTER of lower priority than ours, whom we do not follow.
     lower: Option<Heard>,
     /// Who sent priority 0 last, if that is why the timer runs short.
@@ -347,12 +349,15 @@ impl Router {
             backup.follow(heard, version, ours);
         } else {
             // V3-080: the timer keeps running; but a MASTER that has come down to where we would
-            // win is only given the time that those above us need.
+            // win is only given the time that those above us need, and a second MASTER, if one
+            // was heard, the time for its next advertisement.
             let fell =
                 backup.master.is_some_and(|m| m.address == source && m.priority > advert.priority);
             backup.lower = Some(heard);
             if fast && fell && !backup.overdue {
-                let soon = now + timers::skew_time(version, ours, backup.active_adver_interval);
+                let next = backup.other.map_or(now, |other| other.at + other.interval.duration());
+                let skew = timers::skew_time(version, ours, backup.active_adver_interval);
+                let soon = now.max(next) + skew;
                 backup.master_down_at = backup.master_down_at.min(soon);
             }
         }
@@ -580,6 +585,7 @@ impl Backup {
             overdue: false,
             since: now,
             master: None,
+            other: None,
             lower: None,
             resigned: None,
         }
@@ -587,9 +593,11 @@ impl Backup {
 
     /// V3-079: from when it was heard.
     fn follow(&mut self, heard: Heard, version: Version, ours: Priority) {
+        let before = self.master.filter(|master| master.address != heard.address);
         *self = Self {
             since: self.since,
             master: Some(heard),
+            other: before.or(self.other),
             ..Self::new(heard.at, version, ours, heard.interval)
         };
     }

@@ -259,7 +259,8 @@ fn inflict(lan: &mut Lan, fault: Fault) {
     }
 }
 
-fn forge(lan: &mut Lan, priority: Priority) {
+/// A stranger sends an advertisement of this priority.
+pub fn forge(lan: &mut Lan, priority: Priority) {
     let source = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 77));
     let mut template =
         Template::new(&lan.nodes[0].settings().fields(), source, Family::V4.group());

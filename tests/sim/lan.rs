@@ -80,7 +80,12 @@ pub fn settings(priority: u8) -> Settings {
 impl Lan {
     /// Routers of these priorities, the first with the smallest address, all started at once.
     pub fn with_priorities<const N: usize>(priorities: [u8; N]) -> Self {
-        let mut lan = Self::new(1, priorities.map(settings).into());
+        Self::of(priorities.map(settings))
+    }
+
+    /// Routers of these settings, all started at once.
+    pub fn of<const N: usize>(all: [Settings; N]) -> Self {
+        let mut lan = Self::new(1, all.into());
         lan.story = Some(Vec::new());
         lan.start_all();
         lan
@@ -220,6 +225,22 @@ impl Lan {
             }
         }
         self.now.since(begin)
+    }
+
+    /// Runs until the router has sent one more advertisement.
+    pub fn run_until_advert(&mut self, node: usize) {
+        let sent = self.sent(node);
+        let limit = self.now + self.longest_wait() * 10;
+        while self.sent(node) == sent {
+            match self.next_moment().filter(|at| *at <= limit) {
+                Some(next) => self.step(next),
+                None => self.fail(&format!("router {node} does not advertise")),
+            }
+        }
+    }
+
+    pub fn sent(&self, node: usize) -> u64 {
+        self.nodes[node].router.statistics().advertisement_sent
     }
 
     pub fn state(&self, node: usize) -> StateName {

@@ -62,7 +62,6 @@ pub struct Heard {
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub sent: Vec<Vec<u8>>,
-    pub announced: u32,
     pub acquired: bool,
     pub story: Vec<String>,
 }
@@ -73,6 +72,8 @@ pub struct Node {
     pub life: Life,
     /// The virtual addresses are on the interface.
     pub holds: bool,
+    /// How often it has announced each of them.
+    pub announced: u32,
     pub heard: BTreeMap<IpAddr, Heard>,
     pub since: Instant,
     pub link: Link,
@@ -98,6 +99,7 @@ impl Node {
             router: Router::new(settings.clone(), 2),
             life: Life::Dead,
             holds: false,
+            announced: 0,
             heard: BTreeMap::new(),
             since: Instant::ZERO,
             link: Link::Up,
@@ -128,6 +130,11 @@ impl Node {
     pub fn add_script(&mut self, settings: check::Settings, weight: Weight) {
         let check = Check::new(settings);
         self.script = Some(Script { settings, weight, check, healthy: true, ends_at: None });
+    }
+
+    /// What the slot says when the process is started.
+    pub fn set_effect(&mut self, effect: Effect) {
+        self.effect = effect;
     }
 
     pub fn set_health(&mut self, healthy: bool) {
@@ -330,7 +337,7 @@ impl Node {
             }
             Action::Acquire => (self.holds, outcome.acquired) = (true, true),
             Action::Release => self.holds = false,
-            Action::Announce { repeat } => outcome.announced += u32::from(repeat),
+            Action::Announce { repeat } => self.announced += u32::from(repeat),
             Action::Transition { from, to, reason } => {
                 self.since = now;
                 if matches!(to, StateName::Init | StateName::Fault) || from == StateName::Fault {
