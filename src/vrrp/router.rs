@@ -339,11 +339,15 @@ impl Router {
             at: now,
         };
         if advert.priority == Priority::RESIGN {
-            // V3-077, V3-078: whoever it is from.
-            let skew = timers::skew_time(version, ours, backup.active_adver_interval);
-            backup.master_down_at = now + skew;
-            backup.overdue = false;
-            backup.resigned = Some(source);
+            // V3-077, V3-078: whoever it is from. More of them do not put it off again: a flood
+            // would keep the addresses from everybody.
+            if backup.resigned.is_none() {
+                let skew = timers::skew_time(version, ours, backup.active_adver_interval);
+                backup.master_down_at = now + skew;
+                backup.overdue = false;
+                backup.resigned = Some(source);
+            }
+            backup.forget(source);
         } else if advert.priority >= ours || !preempt {
             // V3-079, V3-081: addresses are not compared here.
             backup.follow(heard, version, ours);
@@ -600,6 +604,14 @@ impl Backup {
             other: before.or(self.other),
             ..Self::new(heard.at, version, ours, heard.interval)
         };
+    }
+
+    /// Whoever has resigned is nobody's MASTER any more.
+    fn forget(&mut self, resigned: IpAddr) {
+        let other = |heard: &Heard| heard.address != resigned;
+        self.master = self.master.filter(other);
+        self.other = self.other.filter(other);
+        self.lower = self.lower.filter(other);
     }
 
     /// The timer moves by what the skew changed, but never into the past. A MASTER that was weaker
