@@ -377,7 +377,8 @@ impl Router {
     ) {
         let ours = self.effective_priority;
         let resigns = advert.priority == Priority::RESIGN;
-        if let Some(late) = self.stalled(now).filter(|_| !resigns) {
+        let another = !resigns && Some(source) != self.source;
+        if let Some(late) = self.stalled(now).filter(|_| another) {
             let reason = Reason::Stalled { master: source, late };
             self.step_down(now, source, advert, reason, out);
         } else if resigns {
@@ -438,10 +439,12 @@ impl Router {
     /// A MASTER says so at once (design.md §4); a BACKUP's timer moves by what its skew changed.
     fn priority_changed(&mut self, now: Instant, before: Priority, out: &mut Vec<Action>) {
         let (version, ours) = (self.settings.version, self.effective_priority);
+        // After a stall the packets have to be heard first.
+        let speaks = self.settings.fast_handover && self.stalled(now).is_none();
         match &mut self.state {
             State::Init | State::Fault(_) => {}
             State::Backup(backup) => backup.priority_changed(now, version, before, ours),
-            State::Master(_) if self.settings.fast_handover => self.advertise(ours, out),
+            State::Master(_) if speaks => self.advertise(ours, out),
             State::Master(_) => {}
         }
     }
