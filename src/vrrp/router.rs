@@ -328,7 +328,7 @@ impl Router {
     /// RFC 9568 §6.4.2, with the faster hand-over of design.md §4.
     fn backup_advert(&mut self, now: Instant, source: IpAddr, advert: &Advert<'_>) {
         let ours = self.effective_priority;
-        let preempt = self.settings.preempt || self.is_owner();
+        let preempt = self.preempts();
         let fast = self.settings.fast_handover && preempt;
         let version = self.settings.version;
         let State::Backup(backup) = &mut self.state else { return };
@@ -505,7 +505,7 @@ impl Router {
             interval: advert.interval,
             at: now,
         };
-        let follows = advert.priority >= ours || !self.settings.preempt;
+        let follows = advert.priority >= ours || !self.preempts();
         let backup = Backup {
             master: follows.then_some(heard),
             lower: (!follows).then_some(heard),
@@ -561,6 +561,11 @@ impl Router {
     /// Whether a tracker without a result keeps us from becoming MASTER.
     fn held(&self) -> bool {
         self.effects.contains(&Effect::Hold)
+    }
+
+    /// V3-061: an owner always does.
+    fn preempts(&self) -> bool {
+        self.settings.preempt || self.is_owner()
     }
 
     fn is_owner(&self) -> bool {
