@@ -219,27 +219,17 @@ impl Router {
     }
 
     fn timer(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let (held, ours) = (self.held(), self.effective_priority);
         match &mut self.state {
             State::Init | State::Fault(_) => {}
             State::Backup(backup) if backup.overdue || now < backup.master_down_at => {}
+            State::Backup(backup) if held => backup.overdue = true,
             State::Backup(backup) => {
-                backup.overdue = true;
-                self.take_over_if_due(now, out);
-            }
-            State::Master(_) => self.master_timer(now, out),
-        }
-    }
-
-    /// V3-076, unless a tracker holds us back: then as soon as it lets go.
-    fn take_over_if_due(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let held = self.held();
-        let ours = self.effective_priority;
-        match &self.state {
-            State::Backup(backup) if backup.overdue && !held => {
+                // V3-076.
                 let reason = backup.why_master(now, ours);
                 self.become_master(now, reason, out);
             }
-            State::Init | State::Backup(_) | State::Master(_) | State::Fault(_) => {}
+            State::Master(_) => self.master_timer(now, out),
         }
     }
 
@@ -433,7 +423,20 @@ impl Router {
             }
         }
         self.settle(now, out);
-        self.take_over_if_due(now, out);
+        self.let_go(now);
+    }
+
+    /// If the timer had fired while a tracker held us back, it fires now: not here, but after the
+    /// packets that may still be waiting (V3-082).
+    fn let_go(&mut self, now: Instant) {
+        let held = self.held();
+        match &mut self.state {
+            State::Backup(backup) if backup.overdue && !held => {
+                backup.overdue = false;
+                backup.master_down_at = now;
+            }
+            State::Init | State::Backup(_) | State::Master(_) | State::Fault(_) => {}
+        }
     }
 
     /// A MASTER says so at once (design.md §4); a BACKUP's timer moves by what its skew changed.
