@@ -344,14 +344,16 @@ impl Router {
         } else {
             // V3-080: the timer keeps running; but a MASTER that has come down to where we would
             // win is only given the time that those above us need, and a second MASTER, if one
-            // was heard, the time for its next advertisement.
+            // was heard, keeps its three intervals.
             let fell =
                 backup.master.is_some_and(|m| m.address == source && m.priority > advert.priority);
             backup.lower = Some(heard);
             if fast && fell && !backup.overdue {
-                let next = backup.other.map_or(now, |other| other.at + other.interval.duration());
                 let skew = timers::skew_time(version, ours, backup.active_adver_interval);
-                let soon = now.max(next) + skew;
+                let other = backup.other.map_or(now, |other| {
+                    other.at + timers::master_down_interval(version, ours, other.interval)
+                });
+                let soon = other.max(now + skew);
                 backup.master_down_at = backup.master_down_at.min(soon);
             }
         }
