@@ -40,7 +40,7 @@ struct Backup {
     master: Option<Heard>,
     /// Another that we followed before it: on a LAN that is cut in two it may still be MASTER.
     other: Option<Heard>,
-    /// A MASTER of lower priority than ours, whom we do not follow.
+    /// A MASTER of lower priority than ours, whom we do not follow; the strongest of them.
     lower: Option<Heard>,
     /// Who sent priority 0 last, if that is why the timer runs short.
     resigned: Option<IpAddr>,
@@ -347,7 +347,7 @@ impl Router {
             // was heard, keeps its three intervals.
             let fell =
                 backup.master.is_some_and(|m| m.address == source && m.priority > advert.priority);
-            backup.lower = Some(heard);
+            backup.ignore(heard, version, ours);
             if fast && fell && !backup.overdue {
                 let skew = timers::skew_time(version, ours, backup.active_adver_interval);
                 let other = backup.other.map_or(now, |other| {
@@ -617,6 +617,17 @@ impl Backup {
             other: before.or(self.other),
             ..Self::new(heard.at, version, ours, heard.interval)
         };
+    }
+
+    /// V3-080. Of several, the strongest is remembered as long as it can be MASTER still.
+    fn ignore(&mut self, heard: Heard, version: Version, ours: Priority) {
+        let stronger = self.lower.filter(|lower| {
+            let wait = timers::master_down_interval(version, ours, lower.interval);
+            lower.address != heard.address
+                && lower.priority > heard.priority
+                && heard.at < lower.at + wait
+        });
+        self.lower = stronger.or(Some(heard));
     }
 
     /// Whoever has resigned is nobody's MASTER any more.

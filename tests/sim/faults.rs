@@ -54,7 +54,9 @@ fn survey() {
             kinds.entry(what).or_insert(Vec::new()).push(seed);
         }
     }
-    for (k, v) in kinds { println!("{} {k} {:?}", v.len(), &v[..v.len().min(6)]); }
+    for (k, v) in kinds {
+        println!("{} {k} {:?}", v.len(), &v[..v.len().min(6)]);
+    }
 }
 
 #[test]
@@ -181,10 +183,7 @@ fn plan(random: &mut Random, lan: &Lan, span: Duration) -> Vec<(Duration, Fault)
     }
     moments.sort_by_key(|(at, _)| *at);
     let mut last = Duration::ZERO;
-    moments
-        .into_iter()
-        .map(|(at, fault)| (at - core::mem::replace(&mut last, at), fault))
-        .collect()
+    moments.into_iter().map(|(at, fault)| (at - core::mem::replace(&mut last, at), fault)).collect()
 }
 
 /// A fault and what may end it before peace does.
@@ -262,8 +261,7 @@ fn inflict(lan: &mut Lan, fault: Fault) {
 /// A stranger sends an advertisement of this priority.
 pub fn forge(lan: &mut Lan, priority: Priority) {
     let source = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 77));
-    let mut template =
-        Template::new(&lan.nodes[0].settings().fields(), source, Family::V4.group());
+    let mut template = Template::new(&lan.nodes[0].settings().fields(), source, Family::V4.group());
     let bytes = template.message(priority, ChecksumForm::PseudoHeader).to_vec();
     lan.note(0, &format!("and all: {source} says {priority}"));
     lan.forge(source, &bytes);

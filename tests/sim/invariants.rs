@@ -106,8 +106,7 @@ impl Watch {
         if let Kind::Packet { interval, .. } = kind {
             self.longest = self.longest.max(interval.duration());
         }
-        let taken =
-            before.statistics.advertisement_rcvd != after.statistics.advertisement_rcvd;
+        let taken = before.statistics.advertisement_rcvd != after.statistics.advertisement_rcvd;
         if matches!(kind, Kind::Refused | Kind::Packet { .. }) && !taken {
             refused(before, after, actions)?;
         }

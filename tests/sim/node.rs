@@ -212,8 +212,7 @@ impl Node {
         let inbox = core::mem::take(&mut self.inbox);
         let (packets, local): (Vec<_>, Vec<_>) =
             inbox.into_iter().partition(|input| matches!(input, Input::Packet(..)));
-        let (first, second) =
-            if self.local_first { (local, packets) } else { (packets, local) };
+        let (first, second) = if self.local_first { (local, packets) } else { (packets, local) };
         for input in first.into_iter().chain(second) {
             self.input(now, input, outcome)?;
         }
