@@ -152,7 +152,7 @@ impl Node {
         self.life = Life::Running;
         self.holds = false;
         self.since = now;
-        self.set_template();
+        self.set_template(self.source);
         self.event(now, Kind::Local, Event::Link(self.link), outcome)?;
         self.event(now, Kind::Local, Event::Source(self.source), outcome)?;
         self.event(now, Kind::Local, tracker(SLOT, self.effect), outcome)?;
@@ -228,7 +228,7 @@ impl Node {
             Input::Packet(meta, bytes) => self.packet(now, &meta, &bytes, outcome),
             Input::Link(link) => self.event(now, Kind::Local, Event::Link(link), outcome),
             Input::Source(source) => {
-                self.set_template();
+                self.set_template(source);
                 self.event(now, Kind::Local, Event::Source(source), outcome)
             }
             Input::Effect(effect) => self.event(now, Kind::Local, tracker(SLOT, effect), outcome),
@@ -236,10 +236,9 @@ impl Node {
     }
 
     /// An advert is made ready when its source changes, as the daemon does it.
-    fn set_template(&mut self) {
-        self.template = self
-            .source
-            .map(|source| Template::new(&self.settings.fields(), source, Family::V4.group()));
+    fn set_template(&mut self, source: Option<IpAddr>) {
+        let fields = self.settings.fields();
+        self.template = source.map(|source| Template::new(&fields, source, Family::V4.group()));
     }
 
     fn packet(

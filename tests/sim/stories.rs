@@ -290,7 +290,7 @@ const CHECK: check::Settings = check::Settings {
     fault_hold: Duration::ZERO,
 };
 
-/// seed.md's check without a weight: two failures are FAULT, two successes lead back.
+/// A check without a weight: two failures are FAULT, two successes lead back.
 #[test]
 fn a_check_without_weight_moves_the_addresses_and_back() {
     let mut lan = Lan::new(1, vec![settings(100), settings(90)]);
@@ -307,7 +307,7 @@ fn a_check_without_weight_moves_the_addresses_and_back() {
     assert_eq!(lan.holders(), [0]);
 }
 
-/// seed.md's check as printed: weight 20, and a peer of 110.
+/// Weight 20: what is added while it works lifts 100 above a peer of 110.
 #[test]
 fn a_check_with_weight_moves_the_addresses_past_a_peer_in_between() {
     let mut lan = Lan::new(1, vec![settings(100), settings(110)]);
