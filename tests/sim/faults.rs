@@ -45,21 +45,6 @@ fn from_environment(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn survey() {
-    let mut kinds = std::collections::BTreeMap::new();
-    for seed in 0..from_environment("SEEDS").unwrap_or(SEEDS) {
-        if let Err(e) = std::panic::catch_unwind(|| drop(play(seed, false))) {
-            let what = e.downcast_ref::<String>().cloned().unwrap_or("PANIC".into());
-            let what: String = what.chars().filter(|c| !c.is_ascii_digit()).collect();
-            kinds.entry(what).or_insert(Vec::new()).push(seed);
-        }
-    }
-    for (k, v) in kinds {
-        println!("{} {k} {:?}", v.len(), &v[..v.len().min(6)]);
-    }
-}
-
-#[test]
 fn seeds() {
     if let Some(seed) = from_environment("SEED") {
         let lan = play(seed, true);
