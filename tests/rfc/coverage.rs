@@ -101,7 +101,7 @@ fn the_table_is_judged() {
 fn the_table_is_in_order_and_complete() {
     let last = |kind: &str| {
         let of_kind = REQUIREMENTS.iter().filter(|(number, ..)| number.starts_with(kind));
-        of_kind.map(|(number, ..)| *number).last()
+        of_kind.map(|(number, ..)| *number).next_back()
     };
     assert_eq!(
         [last("v3_"), last("v2_"), last("v2a_")],
