@@ -15,7 +15,7 @@ use vipd::wire::advert::{ChecksumForm, Template};
 use vipd::wire::{Family, Interval, Priority, Version};
 
 /// Seeds of a run for which nobody asked otherwise.
-const SEEDS: u64 = 1500;
+const SEEDS: u64 = 5000;
 
 /// One thing that goes wrong, or right again.
 #[derive(Clone, Copy, Debug)]

@@ -9,6 +9,7 @@ use vipd::vrrp::settings::Settings;
 use vipd::vrrp::statistics::Statistics;
 use vipd::vrrp::time::Instant;
 use vipd::vrrp::timers::master_down_interval;
+use vipd::vrrp::tracker::Effect;
 use vipd::vrrp::StateName;
 use vipd::wire::{Interval, Priority};
 
@@ -37,7 +38,8 @@ pub struct Snapshot {
     priority: Priority,
     master: Option<Heard>,
     statistics: Statistics,
-    speaks: bool,
+    /// A tracker without a result holds it back.
+    held: bool,
 }
 
 impl Snapshot {
@@ -48,7 +50,7 @@ impl Snapshot {
             priority: router.effective_priority(),
             master: router.master(),
             statistics: router.statistics().clone(),
-            speaks: router.source().is_some(),
+            held: router.effects().contains(&Effect::Hold),
         }
     }
 }
@@ -110,7 +112,7 @@ impl Watch {
         if matches!(kind, Kind::Refused | Kind::Packet { .. }) && !taken {
             refused(before, after, actions)?;
         }
-        self.order(kind, before, actions)?;
+        self.order(kind, before, after, actions)?;
         self.raster(settings, now, kind, before, after, actions)?;
         self.deadline(settings, now, kind, before, after)?;
         self.count(after, actions)?;
@@ -118,12 +120,19 @@ impl Watch {
     }
 
     /// The order of actions around a change of state.
-    fn order(&mut self, kind: Kind, before: &Snapshot, actions: &[Action]) -> Result<(), String> {
+    fn order(
+        &mut self,
+        kind: Kind,
+        before: &Snapshot,
+        after: &Snapshot,
+        actions: &[Action],
+    ) -> Result<(), String> {
         for (at, action) in actions.iter().enumerate() {
             let done = &actions[..at];
             match *action {
                 Action::Acquire => {
                     ensure(!self.holds, "Acquire, but it holds the addresses")?;
+                    ensure(!after.held, "Acquire, but a tracker holds it back")?;
                     self.holds = true;
                 }
                 Action::Release => {
