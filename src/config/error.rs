@@ -1,4 +1,476 @@
-//! placeholder
-#[allow(missing_docs)]
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Place;
+//! What is wrong with a configuration: [`Problem`]s with their [`Place`], collected in a [`Report`]
+//! that knows the text and can therefore show the line.
+
+use core::fmt::{self, Write};
+
+/// So many problems of a kind are kept; the others are counted.
+const KEPT: usize = 1000;
+/// So many problems are shown.
+const SHOWN: usize = 100;
+/// So many columns of a line are shown around the marked part.
+const COLUMNS: usize = 100;
+
+/// A part of the text, in bytes. Places are always equal: a configuration that only moved within
+/// its file says what it said before. The default is the file as a whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    start: u32,
+    len: u32,
+}
+
+impl PartialEq for Place {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Place {}
+
+impl Place {
+    /// From the offset of the first byte and the number of bytes.
+    #[must_use]
+    pub fn new(start: usize, len: usize) -> Self {
+        let fit = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self { start: fit(start), len: fit(len) }
+    }
+
+    /// Offset of the first byte.
+    #[must_use]
+    pub const fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// Number of bytes.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether it marks no byte: the file as a whole, or its end.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// A part of this place: `len` bytes from the byte `offset` on.
+    #[must_use]
+    pub fn part(self, offset: usize, len: usize) -> Self {
+        Self::new(self.start().saturating_add(offset), len)
+    }
+
+    const fn is_whole_file(self) -> bool {
+        self.start == 0 && self.len == 0
+    }
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// It can, but it will surprise.
+    Warning,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One complaint.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where.
+    pub place: Place,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it; may be empty.
+    pub help: String,
+    /// The line holds a password: it is not to be shown.
+    pub secret: bool,
+}
+
+impl Problem {
+    fn new(severity: Severity, place: Place, message: String) -> Self {
+        Self { severity, place, message, help: String::new(), secret: false }
+    }
+
+    /// Adds what to do about it.
+    pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = help.into();
+        self
+    }
+
+    /// Keeps the line out of what is shown, for it holds a password.
+    pub fn secret(&mut self, secret: bool) -> &mut Self {
+        self.secret = secret;
+        self
+    }
+}
+
+/// Problems of one severity: the first [`KEPT`], and how many there were.
+#[derive(Clone, Debug, Default)]
+struct Pile {
+    kept: Vec<Problem>,
+    count: usize,
+    overflow: Option<Problem>,
+}
+
+impl Pile {
+    fn add(&mut self, problem: Problem) -> &mut Problem {
+        self.count += 1;
+        if self.kept.len() >= KEPT {
+            return self.overflow.insert(problem);
+        }
+        let index = self.kept.len();
+        self.kept.push(problem);
+        &mut self.kept[index]
+    }
+}
+
+/// All that is wrong with one file.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    file: String,
+    text: String,
+    errors: Pile,
+    warnings: Pile,
+}
+
+impl Report {
+    /// For a file of that name with that text.
+    #[must_use]
+    pub fn new(file: &str, text: &str) -> Self {
+        Self { file: file.into(), text: text.into(), ..Self::default() }
+    }
+
+    /// Adds an error.
+    pub fn error(&mut self, place: Place, message: impl Into<String>) -> &mut Problem {
+        self.errors.add(Problem::new(Severity::Error, place, message.into()))
+    }
+
+    /// Adds a warning.
+    pub fn warning(&mut self, place: Place, message: impl Into<String>) -> &mut Problem {
+        self.warnings.add(Problem::new(Severity::Warning, place, message.into()))
+    }
+
+    /// Whether the configuration cannot be used.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.errors.count > 0
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.errors.count == 0 && self.warnings.count == 0
+    }
+
+    /// How many errors there are; not all of them may have been kept.
+    #[must_use]
+    pub fn error_count(&self) -> usize {
+        self.errors.count
+    }
+
+    /// How many warnings there are; not all of them may have been kept.
+    #[must_use]
+    pub fn warning_count(&self) -> usize {
+        self.warnings.count
+    }
+
+    /// The errors, in the order they were found; the first 1000.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.errors.kept.iter()
+    }
+
+    /// The warnings, in the order they were found; the first 1000.
+    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
+        self.warnings.kept.iter()
+    }
+
+    /// What is to be shown: the first 100 problems, errors before warnings where not all fit,
+    /// sorted by place.
+    #[must_use]
+    pub fn shown(&self) -> Vec<&Problem> {
+        let mut shown: Vec<_> = self.errors().chain(self.warnings()).take(SHOWN).collect();
+        shown.sort_by_key(|problem| (problem.place.start, problem.severity));
+        shown
+    }
+
+    /// The name of the file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Line and column of a place, both from 1; the column counts characters.
+    #[must_use]
+    pub fn line_and_column(&self, place: Place) -> (usize, usize) {
+        let (number, line, start) = self.line(place.start());
+        (number, line.get(..start).unwrap_or(line).chars().count() + 1)
+    }
+
+    /// One problem as a text of one to three lines, without the last line end:
+    /// `FILE:LINE:COLUMN: error: MESSAGE`, the line with the place marked, and the help.
+    #[must_use]
+    pub fn render(&self, problem: &Problem) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(problem, &mut out);
+        out
+    }
+
+    fn write(&self, problem: &Problem, out: &mut dyn Write) -> fmt::Result {
+        let severity = problem.severity.as_str();
+        if problem.place.is_whole_file() {
+            write!(out, "{}: {severity}: {}", self.file, problem.message)?;
+            if !problem.help.is_empty() {
+                write!(out, "\n    = {}", problem.help)?;
+            }
+            return Ok(());
+        }
+        let (number, line, start) = self.line(problem.place.start());
+        let column = line.get(..start).unwrap_or(line).chars().count() + 1;
+        write!(out, "{}:{number}:{column}: {severity}: {}", self.file, problem.message)?;
+        if !problem.secret {
+            let (shown, before, marked) = excerpt(line, start, problem.place.len());
+            write!(out, "\n{number:>3} | {shown}\n    | {:before$}{:^<marked$}", "", "")?;
+        }
+        if !problem.help.is_empty() {
+            write!(out, "\n    = {}", problem.help)?;
+        }
+        Ok(())
+    }
+
+    /// The line that holds a byte of the text: its number, itself without its end, and the offset
+    /// of that byte in it.
+    fn line(&self, start: usize) -> (usize, &str, usize) {
+        let text = self.text.strip_prefix('\u{feff}').unwrap_or(&self.text);
+        let mut start = start.saturating_sub(self.text.len() - text.len()).min(text.len());
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let (before, after) = text.split_at(start);
+        let begin = before.rfind('\n').map_or(0, |at| at + 1);
+        let number = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        let end = start + after.find('\n').unwrap_or(after.len());
+        let line = text.get(begin..end).unwrap_or_default().trim_end_matches('\r');
+        (number, line, (start - begin).min(line.len()))
+    }
+}
+
+impl fmt::Display for Report {
+    /// Every problem that is shown, one after the other, each with its line end, and how many more
+    /// there are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.shown();
+        for problem in &shown {
+            self.write(problem, f)?;
+            f.write_str("\n")?;
+        }
+        match self.errors.count + self.warnings.count - shown.len() {
+            0 => Ok(()),
+            more => writeln!(f, "{}: and {more} more", self.file),
+        }
+    }
+}
+
+/// What a line looks like on a terminal, cut to [`COLUMNS`] around the marked part, with the
+/// columns before the mark and the columns of the mark (at least 1).
+fn excerpt(line: &str, start: usize, len: usize) -> (String, usize, usize) {
+    let (mut before, mut marked) = (0, 0);
+    let mut shown: Vec<(char, usize)> = Vec::new();
+    for (at, char) in line.char_indices() {
+        let (char, width) = appearance(char);
+        if at < start {
+            before += width;
+        } else if at < start.saturating_add(len) {
+            marked += width;
+        }
+        shown.push((char, width));
+    }
+    let total: usize = shown.iter().map(|(_, width)| width).sum();
+    let mut out = String::new();
+    if total <= COLUMNS {
+        push(&mut out, &shown);
+        return (out, before, marked.max(1));
+    }
+    // Half of what is left over stands before the mark, unless the line ends earlier.
+    let spare = COLUMNS.saturating_sub(marked) / 2;
+    let first = before.saturating_sub(spare).min(total - COLUMNS);
+    let mut column = 0;
+    let mut skipped = 0;
+    let window: Vec<_> = shown
+        .into_iter()
+        .filter(|(_, width)| {
+            let inside = column >= first && column + width <= first + COLUMNS;
+            if column < first {
+                skipped += width;
+            }
+            column += width;
+            inside
+        })
+        .collect();
+    let (head, tail) = (if first > 0 { "..." } else { "" }, first + COLUMNS < total);
+    out.push_str(head);
+    push(&mut out, &window);
+    if tail {
+        out.push_str("...");
+    }
+    let width: usize = window.iter().map(|(_, width)| width).sum();
+    let before = before.saturating_sub(skipped).min(width);
+    (out, head.len() + before, marked.min(width - before).max(1))
+}
+
+fn push(out: &mut String, chars: &[(char, usize)]) {
+    for (char, width) in chars {
+        match char {
+            '\t' => (0..*width).for_each(|_| out.push(' ')),
+            char => out.push(*char),
+        }
+    }
+}
+
+/// A character as it may be shown on a terminal, and its columns there.
+fn appearance(char: char) -> (char, usize) {
+    match char {
+        '\t' => ('\t', 4),
+        char if char.is_control() || is_direction(char) => ('?', 1),
+        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' => (char, 0),
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff00}'..='\u{ff60}'
+        | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1f300}'..='\u{1faff}'
+        | '\u{20000}'..='\u{3fffd}' => (char, 2),
+        char => (char, 1),
+    }
+}
+
+/// Characters that change the direction of what follows, and so what a line seems to say.
+fn is_direction(char: char) -> bool {
+    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text of the user in quotes, for a message: cut where it is long, without control characters.
+#[must_use]
+pub fn quote(text: &str) -> String {
+    const LONGEST: usize = 40;
+    let mut out = String::from("\"");
+    for (count, char) in text.chars().enumerate() {
+        if count == LONGEST {
+            out.push_str("...");
+            break;
+        }
+        out.push(match char {
+            '\t' => ' ',
+            char => appearance(char).0,
+        });
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(text: &str, start: usize, len: usize) -> String {
+        let mut report = Report::new("f", text);
+        report.error(Place::new(start, len), "wrong");
+        report.to_string()
+    }
+
+    #[test]
+    fn a_problem_has_a_line_a_caret_and_a_help() {
+        let text = "[a]\ninterval_   = 2\n";
+        let mut report = Report::new("vipd.toml", text);
+        report
+            .error(Place::new(4, 9), "unknown word \"interval_\"")
+            .help("did you mean \"interval\"?");
+        assert_eq!(
+            report.to_string(),
+            "vipd.toml:2:1: error: unknown word \"interval_\"\n  2 | interval_   = 2\n    \
+             | ^^^^^^^^^\n    = did you mean \"interval\"?\n"
+        );
+        assert!(report.has_errors() && report.warning_count() == 0);
+        assert_eq!(report.render(report.errors().next().unwrap()).lines().count(), 4);
+    }
+
+    #[test]
+    fn tabs_line_ends_and_wide_characters_keep_the_caret_under_its_word() {
+        assert_eq!(
+            rendered("\tx = 1\r\n", 1, 1),
+            "f:1:2: error: wrong\n  1 |     x = 1\n    |     ^\n"
+        );
+        assert_eq!(rendered("ä漢 x\n", 6, 1), "f:1:4: error: wrong\n  1 | ä漢 x\n    |     ^\n");
+        assert_eq!(rendered("\u{feff}x = 1", 3, 1), "f:1:1: error: wrong\n  1 | x = 1\n    | ^\n");
+        assert_eq!(
+            rendered("a\u{1b}[31mb", 0, 2),
+            "f:1:1: error: wrong\n  1 | a?[31mb\n    | ^^\n"
+        );
+    }
+
+    #[test]
+    fn the_end_of_the_text_and_beyond_have_a_place() {
+        assert_eq!(rendered("x = ", 4, 0), "f:1:5: error: wrong\n  1 | x = \n    |     ^\n");
+        assert_eq!(rendered("x\n", 2, 0), "f:2:1: error: wrong\n  2 | \n    | ^\n");
+        assert_eq!(rendered("x", 100, 100), "f:1:2: error: wrong\n  1 | x\n    |  ^\n");
+        assert_eq!(rendered("漢", 1, 1), "f:1:1: error: wrong\n  1 | 漢\n    | ^^\n");
+        assert_eq!(rendered("x", 0, 0), "f: error: wrong\n");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_caret() {
+        let text = format!("{}HERE{}", "a".repeat(500), "b".repeat(500));
+        let out = rendered(&text, 500, 4);
+        let lines: Vec<_> = out.lines().collect();
+        assert!(lines.iter().all(|line| line.len() <= COLUMNS + 12), "{out}");
+        assert_eq!(lines[1].find("HERE"), lines[2].find("^^^^"), "{out}");
+        for (start, len) in [(0, 4), (0, 1004), (1000, 4), (300, 600), (1004, 0)] {
+            let out = rendered(&text, start, len);
+            let lines: Vec<_> = out.lines().collect();
+            assert!(lines.iter().all(|line| line.len() <= COLUMNS + 13), "{start} {len}: {out}");
+        }
+    }
+
+    #[test]
+    fn many_problems_are_sorted_cut_and_counted() {
+        let text = "x".repeat(5000);
+        let mut report = Report::new("f", &text);
+        for at in (1..=4000).rev() {
+            report.warning(Place::new(at, 1), "odd").help("even");
+        }
+        report.error(Place::new(4500, 1), "wrong");
+        assert_eq!((report.warning_count(), report.warnings().count()), (4000, KEPT));
+        let shown = report.shown();
+        assert_eq!(shown.len(), SHOWN);
+        assert!(shown.is_sorted_by_key(|problem| problem.place.start()));
+        assert!(shown.iter().any(|problem| problem.message == "wrong"));
+        assert!(report.to_string().ends_with("f: and 3901 more\n"));
+    }
+
+    #[test]
+    fn a_secret_line_is_not_shown() {
+        let mut report = Report::new("f", "auth_pass = \"hidden\"");
+        report.error(Place::new(12, 8), "wrong").secret(true).help("right");
+        assert_eq!(report.to_string(), "f:1:13: error: wrong\n    = right\n");
+    }
+
+    #[test]
+    fn quotes_are_short_and_harmless() {
+        assert_eq!(quote("a\u{7}b\u{202e}"), "\"a?b?\"");
+        assert_eq!(quote(&"x".repeat(100)).len(), 45);
+    }
+}

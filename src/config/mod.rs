@@ -4,6 +4,7 @@
 //! The names of the fields are the keywords of the configuration files.
 
 pub mod error;
+mod nearest;
 pub mod schema;
 pub mod toml;
 pub mod tree;
@@ -211,6 +212,21 @@ pub fn read(file: &str, text: &str, format: Format) -> (Option<Config>, Report) 
     let tree = match format {
         Format::Toml => toml::parse(text, &mut report),
     };
-    let config = schema::build(&tree, &mut report);
+    // Where the syntax is wrong, half of what the schema would miss is only misread.
+    let config = tree.and_then(|tree| schema::build(&tree, &mut report));
     (config.filter(|_| !report.has_errors()), report)
+}
+
+/// [`read`] for the bytes of a file, which may not be UTF-8: that is an error with a place, too.
+#[must_use]
+pub fn read_bytes(file: &str, bytes: &[u8], format: Format) -> (Option<Config>, Report) {
+    let error = match core::str::from_utf8(bytes) {
+        Ok(text) => return read(file, text, format),
+        Err(error) => error,
+    };
+    let mut report = Report::new(file, &String::from_utf8_lossy(bytes));
+    // The first wrong byte has become a replacement character of three.
+    let place = Place::new(error.valid_up_to(), char::REPLACEMENT_CHARACTER.len_utf8());
+    report.error(place, "this is not UTF-8").help("save the file as UTF-8");
+    (None, report)
 }

@@ -1,0 +1,119 @@
+//! Warnings: what is legal, and yet not what it seems.
+
+use crate::config::error::{Place, Report};
+use crate::config::{Config, TrackScript, VrrpInstance};
+use crate::vrrp::tracker::{Effect, Verdict};
+use crate::wire::Priority;
+
+/// Places that the configuration does not keep.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// The first `state`.
+    pub state: Option<Place>,
+    /// The first `auth_pass`.
+    pub password: Option<Place>,
+    /// The `weight` of each `vrrp_script`; its beginning if it has none.
+    pub weights: Vec<Place>,
+    /// The `virtual_router_id` of each `vrrp_instance` that could be read.
+    pub routers: Vec<Place>,
+}
+
+/// Gives all advice on a configuration without errors.
+pub fn give(config: &Config, notes: &Notes, report: &mut Report) {
+    if let Some(place) = notes.state {
+        let message =
+            "state has no effect on the election: every router starts as BACKUP, and the \
+                       highest priority wins";
+        report.warning(place, message);
+    }
+    if let Some(place) = notes.password {
+        let message = "auth_pass keeps nobody out: every advert carries it in plain text";
+        report.warning(place, message).secret(true);
+    }
+    weights(config, notes, report);
+    let used = tracked(config);
+    for (script, _) in config.vrrp_script.iter().zip(&used).filter(|(_, used)| !**used) {
+        let message = format!("no vrrp_instance tracks {}: it is not run", script.name);
+        report.warning(script.place, message);
+    }
+}
+
+/// Which scripts are tracked at all.
+fn tracked(config: &Config) -> Vec<bool> {
+    let mut used = vec![false; config.vrrp_script.len()];
+    for track in config.vrrp_instance.iter().flat_map(|instance| &instance.track_script) {
+        if let Some(used) = used.get_mut(track.script) {
+            *used = true;
+        }
+    }
+    used
+}
+
+/// What the weights do, once for each script: the first instance that tracks it is the example.
+fn weights(config: &Config, notes: &Notes, report: &mut Report) {
+    let mut told = vec![false; config.vrrp_script.len()];
+    for instance in &config.vrrp_instance {
+        for track in instance.track_script.iter().filter(|track| track.weight.value() != 0) {
+            let (Some(script), Some(told)) =
+                (config.vrrp_script.get(track.script), told.get_mut(track.script))
+            else {
+                continue;
+            };
+            if core::mem::replace(told, true) {
+                continue;
+            }
+            let own = notes.weights.get(track.script).filter(|_| script.weight == track.weight);
+            let place = own.copied().unwrap_or(track.place);
+            weight(instance, track, &script.name, place, report);
+        }
+    }
+}
+
+fn weight(
+    instance: &VrrpInstance,
+    track: &TrackScript,
+    check: &str,
+    place: Place,
+    report: &mut Report,
+) {
+    let value = track.weight.value();
+    let reverse = if track.weight.reverse() { " reverse" } else { "" };
+    let name = &instance.name;
+    if instance.priority == Priority::OWNER {
+        let message = format!(
+            "weight {value}{reverse}: {check} cannot change the priority of {name}, 255 is never moved"
+        );
+        report.warning(place, message);
+        return;
+    }
+    let up = priority(instance, track, Verdict::Up);
+    let down = priority(instance, track, Verdict::Down);
+    let message = if up == down {
+        format!(
+            "weight {value}{reverse}: {check} failing changes nothing, {name} has priority {up} \
+             with and without it"
+        )
+    } else {
+        let verb = if down < up { "lowers" } else { "raises" };
+        format!(
+            "weight {value}{reverse}: {check} failing {verb} {name} from {up} to {down}, it does \
+             not put it in FAULT"
+        )
+    };
+    let warning = report.warning(place, message);
+    if down < up {
+        warning.help("leave weight out for that");
+    }
+}
+
+/// The priority when one check has this verdict and all others succeed.
+fn priority(instance: &VrrpInstance, track: &TrackScript, verdict: Verdict) -> i32 {
+    let mut sum = i32::from(instance.priority.0);
+    for other in &instance.track_script {
+        let verdict = if other.script == track.script { verdict } else { Verdict::Up };
+        if let Effect::Add(add) = other.weight.effect(verdict) {
+            sum += i32::from(add);
+        }
+    }
+    sum.clamp(1, 254)
+}

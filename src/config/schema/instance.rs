@@ -1,0 +1,221 @@
+//! `vrrp_instance NAME`
+
+use super::advice::Notes;
+use super::settings::Settings;
+use super::table::{AUTHENTICATION, VRRP_INSTANCE};
+use super::value::{describe, time, without_unit};
+use super::{address, track};
+use crate::config::error::Report;
+use crate::config::tree::{Data, Section, Word};
+use crate::config::{V3Checksum, VrrpInstance};
+use crate::wire::{Interval, Priority, Version, Vrid};
+use core::time::Duration;
+
+/// Reads a virtual router. `None` if what it cannot do without is missing.
+pub fn read(
+    name: &Word,
+    section: &Section,
+    globals: &Settings<'_>,
+    checks: &track::Checks<'_>,
+    notes: &mut Notes,
+    report: &mut Report,
+) -> Option<VrrpInstance> {
+    let label = (format!("vrrp_instance {}", name.text), name.place);
+    let settings = Settings::read("vrrp_instance", VRRP_INSTANCE, label, &section.entries, report)
+        .with_globals(globals);
+    let interface = interface(&settings, report);
+    let help = "write virtual_router_id = 1 to 255, the same on all routers of the group";
+    settings.need("virtual_router_id", help, report);
+    let version = match settings.octet("version") {
+        Some(3) => Version::V3,
+        _ => Version::V2,
+    };
+    let advert_int = advert_int(&settings, version, report);
+    let nopreempt = nopreempt(&settings, report);
+    let auth_pass = authentication(&settings, version, notes, report);
+    let virtual_ipaddress = address::read(&settings, report);
+    let track_script = track::read(&settings, checks, report);
+    if settings.has("state") && notes.state.is_none() {
+        notes.state = Some(settings.place_of("state"));
+    }
+    let delay = |word| settings.time(word).unwrap_or_default();
+    let repeat = |word| settings.octet(word).unwrap_or(1);
+    let garp_master_delay = delay("garp_master_delay");
+    let garp_master_repeat = repeat("garp_master_repeat");
+    let instance = VrrpInstance {
+        name: name.text.clone(),
+        place: name.place,
+        interface: interface?,
+        virtual_router_id: Vrid::new(settings.octet("virtual_router_id")?)?,
+        priority: settings.octet("priority").map_or(Priority::DEFAULT, Priority),
+        version,
+        advert_int,
+        nopreempt,
+        fast_handover: settings.flag("fast_handover").unwrap_or(true),
+        skip_check_adv_addr: settings.flag("skip_check_adv_addr").unwrap_or(false),
+        v3_checksum: v3_checksum(&settings),
+        auth_pass,
+        virtual_ipaddress,
+        track_script,
+        garp_master_delay,
+        garp_master_repeat,
+        garp_master_refresh: delay("garp_master_refresh"),
+        garp_master_refresh_repeat: repeat("garp_master_refresh_repeat"),
+        garp_lower_prio_delay: settings.time("garp_lower_prio_delay").unwrap_or(garp_master_delay),
+        garp_lower_prio_repeat: settings
+            .octet("garp_lower_prio_repeat")
+            .unwrap_or(garp_master_repeat),
+        notify_master: settings.command("notify_master"),
+        notify_backup: settings.command("notify_backup"),
+        notify_fault: settings.command("notify_fault"),
+        notify_stop: settings.command("notify_stop"),
+        notify: settings.command("notify"),
+        notify_timeout: settings.time("notify_timeout").unwrap_or(Duration::from_secs(60)),
+    };
+    notes.routers.push(settings.place_of("virtual_router_id"));
+    Some(instance)
+}
+
+fn interface(settings: &Settings<'_>, report: &mut Report) -> Option<String> {
+    settings.need("interface", "write interface = \"eth0\"", report);
+    let interface = settings.text("interface")?;
+    if interface == "lo" {
+        let message = "interface lo: nobody else hears what is sent there";
+        settings.error("interface", message.into(), report);
+        return None;
+    }
+    Some(interface)
+}
+
+fn advert_int(settings: &Settings<'_>, version: Version, report: &mut Report) -> Interval {
+    let Some(value) = settings.value("advert_int") else {
+        return Interval::SECOND;
+    };
+    let interval = time(value).and_then(interval).filter(|interval| interval.fits(version));
+    if let Some(interval) = interval {
+        return interval;
+    }
+    let (found, quotes) = (describe(value), without_unit(value));
+    match version {
+        Version::V2 => {
+            let message = format!(
+                "advert_int must be a time from 1 to 255, not {found}: VRRPv2 counts in whole \
+                 seconds"
+            );
+            let help = quotes.unwrap_or("version = 3 allows 0.01 to 40.95".into());
+            settings.error("advert_int", message, report).help(help)
+        }
+        Version::V3 => {
+            let message = format!(
+                "advert_int must be a time from 0.01 to 40.95, not {found}: VRRPv3 counts in \
+                 hundredths of a second"
+            );
+            let help = quotes.unwrap_or("version = 2 allows 1 to 255".into());
+            settings.error("advert_int", message, report).help(help)
+        }
+    };
+    Interval::SECOND
+}
+
+/// `None` if it is no whole number of centiseconds, or out of any version's range.
+fn interval(time: Duration) -> Option<Interval> {
+    const CENTISECOND: u128 = 10_000_000;
+    if time.as_nanos() % CENTISECOND != 0 {
+        return None;
+    }
+    Interval::from_centiseconds(u16::try_from(time.as_nanos() / CENTISECOND).ok()?)
+}
+
+fn nopreempt(settings: &Settings<'_>, report: &mut Report) -> bool {
+    match (settings.flag("preempt"), settings.flag("nopreempt")) {
+        (Some(preempt), Some(nopreempt)) if preempt == nopreempt => {
+            let message = format!("preempt and nopreempt are both {preempt}");
+            settings.error("nopreempt", message, report).help("write one of the two");
+            false
+        }
+        (Some(preempt), _) => !preempt,
+        (None, nopreempt) => nopreempt.unwrap_or(false),
+    }
+}
+
+fn v3_checksum(settings: &Settings<'_>) -> V3Checksum {
+    match settings.choice("v3_checksum") {
+        Some(1) => V3Checksum::Rfc9568,
+        Some(2) => V3Checksum::PseudoHeader,
+        _ => V3Checksum::Auto,
+    }
+}
+
+fn authentication(
+    instance: &Settings<'_>,
+    version: Version,
+    notes: &mut Notes,
+    report: &mut Report,
+) -> Option<[u8; 8]> {
+    let value = instance.value("authentication")?;
+    let Data::Table(entries) = &value.data else {
+        let message = format!("authentication must be a table, not {}", value.data.kind());
+        let help = "write authentication = { auth_type = \"PASS\", auth_pass = \"...\" }";
+        report.error(value.place, message).help(help).secret(true);
+        return None;
+    };
+    let label = (format!("authentication of {}", instance.label), value.place);
+    let settings = Settings::read("authentication", AUTHENTICATION, label, entries, report);
+    if version == Version::V3 {
+        settings
+            .error("", "VRRPv3 has no authentication".into(), report)
+            .help("leave authentication out, or use version 2");
+    }
+    settings.need("auth_type", "write auth_type = \"PASS\"", report);
+    if settings.choice("auth_type") == Some(1) {
+        let message = "auth_type AH is not supported: RFC 3768 removed it from VRRP in 2004";
+        settings.error("auth_type", message.into(), report).help("use PASS, or none");
+        return None;
+    }
+    let password = password(&settings, report)?;
+    notes.password.get_or_insert(settings.place_of("auth_pass"));
+    Some(password)
+}
+
+/// Never says what it found.
+fn password(settings: &Settings<'_>, report: &mut Report) -> Option<[u8; 8]> {
+    let value = settings.need("auth_pass", "write auth_pass = \"...\", 1 to 8 bytes", report)?;
+    let Some(Word { text, .. }) = value.word() else {
+        let message = format!("auth_pass must be a string, not {}", value.data.kind());
+        settings.error("auth_pass", message, report).help("put it in quotes");
+        return None;
+    };
+    let mut password = [0; 8];
+    match password.get_mut(..text.len()) {
+        Some(start) if !text.is_empty() => start.copy_from_slice(text.as_bytes()),
+        _ => {
+            let message = format!("auth_pass has {} bytes; VRRPv2 carries 1 to 8", text.len());
+            settings.error("auth_pass", message, report).help("shorten it, on all routers");
+            return None;
+        }
+    }
+    Some(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_whole_centiseconds() {
+        for (micros, centiseconds) in [
+            (10_000, Some(1)),
+            (1_000_000, Some(100)),
+            (40_950_000, Some(4095)),
+            (255_000_000, Some(25_500)),
+            (0, None),
+            (5_000, None),
+            (15_000, None),
+            (256_000_000, None),
+            (86_400_000_000, None),
+        ] {
+            let interval = interval(Duration::from_micros(micros));
+            assert_eq!(interval.map(Interval::centiseconds), centiseconds, "{micros}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Every keyword: one table for each section.
+
+/// What a keyword takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// `true` or `false`; without a type also `on`, `yes`, `1`, nothing, `off`, `no`, `0`.
+    Flag,
+    /// Any text of 1 to 255 bytes in one line.
+    Text,
+    /// The name of an interface.
+    Interface,
+    /// An integer in a range, both ends included.
+    Integer(i64, i64),
+    /// A span of time: at least so many milliseconds, at most a day, and perhaps 0.
+    Time(u32, bool),
+    /// One of these words, without regard to case.
+    Choice(&'static [&'static str]),
+    /// A command: a string, or a list of words.
+    Command,
+    /// A user and perhaps a group: a string of one or two words, or a list.
+    User,
+    /// -253 to 253 and perhaps `reverse`.
+    Weight,
+    /// What the schema reads by itself: in words what it takes.
+    Special(&'static str),
+}
+
+/// A keyword.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// How it is written.
+    pub word: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What holds where nothing is said, written as a word without a type. Empty if there is no
+    /// such value, or if it depends on other keywords.
+    pub default: &'static str,
+    /// The keyword of `global_defs` that changes the default; may be empty.
+    pub global: &'static str,
+}
+
+const fn key(word: &'static str, kind: Kind, default: &'static str) -> Key {
+    Key { word, kind, default, global: "" }
+}
+
+const fn shared(
+    word: &'static str,
+    kind: Kind,
+    default: &'static str,
+    global: &'static str,
+) -> Key {
+    Key { word, kind, default, global }
+}
+
+const VERSION: Kind = Kind::Integer(2, 3);
+const REPEAT: Kind = Kind::Integer(1, 255);
+const REPEAT_OR_NONE: Kind = Kind::Integer(0, 255);
+const DELAY: Kind = Kind::Time(0, true);
+const REFRESH: Kind = Kind::Time(1000, true);
+const RUN: Kind = Kind::Time(1, false);
+const CHECKSUM: Kind = Kind::Choice(&["auto", "rfc9568", "pseudo-header"]);
+
+/// `global_defs`. A default that belongs to an instance or a script stands there.
+pub const GLOBAL_DEFS: &[Key] = &[
+    key("router_id", Kind::Text, ""),
+    key("script_user", Kind::User, ""),
+    key("enable_script_security", Kind::Flag, "true"),
+    key("vrrp_version", VERSION, ""),
+    key("vrrp_garp_master_delay", DELAY, ""),
+    key("vrrp_garp_master_repeat", REPEAT, ""),
+    key("vrrp_garp_master_refresh", REFRESH, ""),
+    key("vrrp_garp_master_refresh_repeat", REPEAT, ""),
+    key("vrrp_garp_lower_prio_delay", DELAY, ""),
+    key("vrrp_garp_lower_prio_repeat", REPEAT_OR_NONE, ""),
+    key("vrrp_skip_check_adv_addr", Kind::Flag, ""),
+    key("v3_checksum", CHECKSUM, ""),
+    key("fast_handover", Kind::Flag, ""),
+    key("notify_timeout", RUN, ""),
+];
+
+/// `vrrp_script`.
+pub const VRRP_SCRIPT: &[Key] = &[
+    key("script", Kind::Command, ""),
+    key("interval", RUN, "1"),
+    // Default: the interval.
+    key("timeout", RUN, ""),
+    key("fall", Kind::Integer(1, 10_000), "1"),
+    key("rise", Kind::Integer(1, 10_000), "1"),
+    key("weight", Kind::Weight, "0"),
+    key("user", Kind::User, ""),
+    key("init_fail", Kind::Flag, "false"),
+    key("only_while", Kind::Choice(STATES), ""),
+    // Default: the interval.
+    key("start_delay", DELAY, ""),
+    key("fault_hold", DELAY, "60"),
+];
+
+/// The states that a user may name.
+pub const STATES: &[&str] = &["MASTER", "BACKUP", "FAULT"];
+
+/// `vrrp_instance`.
+pub const VRRP_INSTANCE: &[Key] = &[
+    key("state", Kind::Choice(&["MASTER", "BACKUP"]), ""),
+    key("interface", Kind::Interface, ""),
+    key("virtual_router_id", Kind::Integer(1, 255), ""),
+    key("priority", Kind::Integer(1, 255), "100"),
+    shared("version", VERSION, "2", "vrrp_version"),
+    // What it takes depends on the version.
+    key("advert_int", Kind::Special("seconds"), "1"),
+    key("preempt", Kind::Flag, ""),
+    key("nopreempt", Kind::Flag, ""),
+    shared("fast_handover", Kind::Flag, "true", "fast_handover"),
+    shared("skip_check_adv_addr", Kind::Flag, "false", "vrrp_skip_check_adv_addr"),
+    shared("v3_checksum", CHECKSUM, "auto", "v3_checksum"),
+    key("authentication", Kind::Special("a table of auth_type and auth_pass"), ""),
+    key("virtual_ipaddress", Kind::Special("a list of addresses"), ""),
+    key("track_script", Kind::Special("a list of names"), ""),
+    shared("garp_master_delay", DELAY, "5", "vrrp_garp_master_delay"),
+    shared("garp_master_repeat", REPEAT, "5", "vrrp_garp_master_repeat"),
+    shared("garp_master_refresh", REFRESH, "0", "vrrp_garp_master_refresh"),
+    shared("garp_master_refresh_repeat", REPEAT, "1", "vrrp_garp_master_refresh_repeat"),
+    // Default of these two: garp_master_delay and garp_master_repeat.
+    shared("garp_lower_prio_delay", DELAY, "", "vrrp_garp_lower_prio_delay"),
+    shared("garp_lower_prio_repeat", REPEAT_OR_NONE, "", "vrrp_garp_lower_prio_repeat"),
+    key("notify_master", Kind::Command, ""),
+    key("notify_backup", Kind::Command, ""),
+    key("notify_fault", Kind::Command, ""),
+    key("notify_stop", Kind::Command, ""),
+    key("notify", Kind::Command, ""),
+    shared("notify_timeout", RUN, "60", "notify_timeout"),
+];
+
+/// `authentication` of an instance.
+pub const AUTHENTICATION: &[Key] = &[
+    key("auth_type", Kind::Choice(&["PASS", "AH"]), ""),
+    key("auth_pass", Kind::Special("a string of 1 to 8 bytes"), ""),
+];
+
+/// An entry of `virtual_ipaddress`, as a table. In a line the address stands first, without its
+/// keyword.
+pub const VIRTUAL_IPADDRESS: &[Key] = &[
+    key("address", Kind::Special("ADDRESS[/LENGTH]"), ""),
+    key("dev", Kind::Special("an interface"), ""),
+    key("label", Kind::Special("1 to 15 characters"), ""),
+    key("brd", Kind::Special("an address, + or -"), ""),
+    key("broadcast", Kind::Special("an address, + or -"), ""),
+    key("scope", Kind::Special("global, site, link, host or 0 to 254"), ""),
+];
+
+/// An entry of `track_script`, as a table.
+pub const TRACK_SCRIPT: &[Key] =
+    &[key("name", Kind::Text, ""), key("weight", Kind::Weight, ""), key("reverse", Kind::Flag, "")];
+
+/// A kind of section, or of table in an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Section {
+    /// Its keyword.
+    pub word: &'static str,
+    /// Whether a name follows.
+    pub named: bool,
+    /// What may stand in it.
+    pub keys: &'static [Key],
+}
+
+/// The sections of a file.
+pub const SECTIONS: &[Section] = &[
+    Section { word: "global_defs", named: false, keys: GLOBAL_DEFS },
+    Section { word: "vrrp_script", named: true, keys: VRRP_SCRIPT },
+    Section { word: "vrrp_instance", named: true, keys: VRRP_INSTANCE },
+];
+
+/// The tables in an instance.
+pub const TABLES: &[Section] = &[
+    Section { word: "authentication", named: false, keys: AUTHENTICATION },
+    Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
+    Section { word: "track_script", named: false, keys: TRACK_SCRIPT },
+];

@@ -1,0 +1,280 @@
+//! Configurations and what is said about them.
+//!
+//! For each `cases/NAME.toml` the whole report is compared with `NAME.txt`. `UPDATE=1` writes the
+//! latter anew; read the difference before you commit it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use vipd::config::error::Report;
+use vipd::config::{read, read_bytes, Config, Format, V3Checksum};
+use vipd::wire::{Interval, Priority, Version};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn case(name: &str) -> String {
+    fs::read_to_string(root().join("tests/config/cases").join(name)).unwrap()
+}
+
+fn parse(text: &str) -> (Option<Config>, Report) {
+    read("vipd.toml", text, Format::Toml)
+}
+
+fn accepted(text: &str) -> Config {
+    let (config, report) = parse(text);
+    config.unwrap_or_else(|| panic!("{report}"))
+}
+
+/// The cases, by name and without extension, sorted.
+fn cases() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("tests/config/cases")).unwrap();
+    let mut cases: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    cases.sort();
+    assert!(cases.len() >= 25, "only {} cases", cases.len());
+    cases
+}
+
+fn differs(path: &Path) -> Option<String> {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let text = fs::read_to_string(path).unwrap();
+    let (config, report) = read(name, &text, Format::Toml);
+    assert_eq!(config.is_none(), report.has_errors(), "{name}");
+    let (said, expected) = (report.to_string(), path.with_extension("txt"));
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&expected, &said).unwrap();
+    }
+    let expected = fs::read_to_string(&expected).unwrap_or_default();
+    (said != expected).then(|| format!("--- {name}, expected:\n{expected}--- but was:\n{said}"))
+}
+
+#[test]
+fn every_case_is_reported_as_written() {
+    let differences: Vec<_> = cases().iter().filter_map(|path| differs(path)).collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn what_must_be_accepted_is() {
+    for (name, warnings) in [
+        ("seed", 3),
+        ("benchmark", 2),
+        ("address-tables", 0),
+        ("globals", 1),
+        ("password", 1),
+        ("weights", 8),
+        ("slow-check", 3),
+        ("shared-address", 1),
+    ] {
+        let (config, report) = parse(&case(&format!("{name}.toml")));
+        assert!(config.is_some(), "{name}: {report}");
+        assert!(report.warning_count() <= warnings, "{name}: {report}");
+    }
+}
+
+#[test]
+fn the_seed_is_understood() {
+    let config = accepted(&case("seed.toml"));
+    let script = &config.vrrp_script[0];
+    assert_eq!((script.name.as_str(), script.interval), ("chk_haproxy", Duration::from_secs(2)));
+    assert_eq!((script.fall, script.rise, script.weight.value()), (2, 2, 20));
+    let instance = &config.vrrp_instance[0];
+    assert_eq!((instance.interface.as_str(), instance.virtual_router_id.get()), ("eth0", 5));
+    assert_eq!((instance.priority, instance.version), (Priority(100), Version::V2));
+    assert_eq!(instance.advert_int, Interval::SECOND);
+    assert_eq!(instance.virtual_ipaddress[0].dev.as_deref(), Some("eth0"));
+    assert_eq!((instance.track_script[0].script, instance.track_script[0].weight.value()), (0, 20));
+    assert!(instance.notify.is_some() && instance.fast_handover && !instance.nopreempt);
+}
+
+#[test]
+fn defaults() {
+    let text = "[vrrp_script.s]\nscript = 'x'\n[vrrp_instance.a]\ninterface = 'e'\n\
+                virtual_router_id = 1\nvirtual_ipaddress = '192.0.2.1'\ntrack_script = 's'\n";
+    let config = accepted(text);
+    let script = &config.vrrp_script[0];
+    let second = Duration::from_secs(1);
+    assert_eq!((script.interval, script.timeout, script.start_delay), (second, second, second));
+    assert_eq!((script.rise, script.fall, script.weight.value()), (1, 1, 0));
+    assert_eq!((script.fault_hold, script.only_while), (Duration::from_secs(60), None));
+    let instance = &config.vrrp_instance[0];
+    assert_eq!((instance.priority, instance.advert_int), (Priority(100), Interval::SECOND));
+    assert_eq!((instance.garp_master_delay, instance.garp_master_repeat), (5 * second, 5));
+    assert_eq!((instance.garp_lower_prio_delay, instance.garp_lower_prio_repeat), (5 * second, 5));
+    assert_eq!(
+        (instance.garp_master_refresh, instance.garp_master_refresh_repeat),
+        (Duration::ZERO, 1)
+    );
+    assert_eq!((instance.notify_timeout, instance.v3_checksum), (60 * second, V3Checksum::Auto));
+    assert!(instance.fast_handover && !instance.skip_check_adv_addr && !instance.nopreempt);
+}
+
+#[test]
+fn global_defs_change_the_defaults_of_instances() {
+    let instance = &accepted(&case("globals.toml")).vrrp_instance[0];
+    let second = Duration::from_secs(1);
+    assert_eq!((instance.version, instance.advert_int.centiseconds()), (Version::V3, 1));
+    assert_eq!((instance.garp_master_delay, instance.garp_master_repeat), (second, 2));
+    assert_eq!(
+        (instance.garp_master_refresh, instance.garp_master_refresh_repeat),
+        (60 * second, 3)
+    );
+    assert_eq!((instance.garp_lower_prio_delay, instance.garp_lower_prio_repeat), (second / 10, 0));
+    assert!(instance.skip_check_adv_addr && !instance.fast_handover);
+    assert_eq!((instance.v3_checksum, instance.notify_timeout), (V3Checksum::Rfc9568, 5 * second));
+}
+
+/// A comment or an empty line more is no other configuration: a reload has nothing to do.
+#[test]
+fn a_configuration_that_only_moved_is_the_same() {
+    let text = case("seed.toml");
+    assert_eq!(accepted(&text), accepted(&format!("# moved\n\n{text}")));
+    assert_ne!(accepted(&text), accepted(&text.replace("interval = 2", "interval = 3")));
+}
+
+#[test]
+fn the_sample_is_accepted_and_names_every_keyword() {
+    let sample = fs::read_to_string(root().join("conf/vipd.toml")).unwrap();
+    let (config, report) = parse(&sample);
+    assert!(config.is_some() && report.is_empty(), "{report}");
+    for (section, word) in vipd::config::schema::keywords() {
+        let there = sample.contains(&format!("{word} ")) || sample.contains(&format!("{word}="));
+        assert!(there, "{section} {word} is not in the sample");
+    }
+}
+
+/// Every `#keyword = value` of the sample is right, too, and the line above it tells no lie.
+#[test]
+fn what_is_commented_out_in_the_sample_is_accepted() {
+    let sample = fs::read_to_string(root().join("conf/vipd.toml")).unwrap();
+    let is_keyword = |line: &str| {
+        let word = line.split(' ').next().unwrap_or_default();
+        line.starts_with('[')
+            || vipd::config::schema::keywords().any(|(_, keyword)| keyword == word)
+    };
+    let mut opened = 0;
+    let all: String = sample
+        .lines()
+        .map(|line| match line.strip_prefix('#').filter(|rest| is_keyword(rest)) {
+            Some(rest) => {
+                opened += 1;
+                format!("{rest}\n")
+            }
+            None => format!("{line}\n"),
+        })
+        .collect();
+    assert!(opened > 30, "only {opened} lines were commented out");
+    let (config, report) = parse(&all);
+    assert!(config.is_some(), "{report}\n{all}");
+}
+
+#[test]
+fn bytes_that_are_no_text_have_a_place() {
+    let (config, report) = read_bytes("f", b"# ok\nx = \"\xff\"\n", Format::Toml);
+    assert!(config.is_none());
+    assert_eq!(
+        report.to_string(),
+        "f:2:6: error: this is not UTF-8\n  2 | x = \"\u{fffd}\"\n    |      ^\n    = save the \
+         file as UTF-8\n"
+    );
+    let seed = case("seed.toml");
+    assert!(read_bytes("f", seed.as_bytes(), Format::Toml).0.is_some());
+}
+
+/// Whatever the bytes are: no panic, and no configuration together with an error.
+fn survives(bytes: &[u8]) {
+    let (config, report) = read_bytes("f", bytes, Format::Toml);
+    assert_eq!(config.is_none(), report.has_errors());
+    assert!(report.to_string().len() < 100_000);
+}
+
+#[test]
+fn no_truncation_and_no_mutation_panics() {
+    let all: Vec<_> = cases().iter().map(|path| fs::read(path).unwrap()).collect();
+    let begin = Instant::now();
+    let mut runs = 0;
+    for text in &all {
+        for end in 0..text.len() {
+            survives(&text[..end]);
+            runs += 1;
+        }
+        for at in 0..text.len() {
+            let mut mutant = text.clone();
+            for byte in b"\0\"'[]{}.=,#\n\\ 0-\xff" {
+                mutant[at] = *byte;
+                survives(&mutant);
+                runs += 1;
+            }
+            mutant.remove(at);
+            survives(&mutant);
+            runs += 1;
+        }
+    }
+    let each = begin.elapsed() / runs;
+    assert!(each < Duration::from_millis(20), "{each:?} for each of {runs}");
+}
+
+#[test]
+fn a_megabyte_of_anything_ends() {
+    const SIZE: usize = 1 << 20;
+    let begin = Instant::now();
+    for piece in [
+        "[", "{", "\"", "'", "]", "}", "=", "=\n", ".", "a.", "[a.", "x\n", "#", "\n", ",", "\\",
+        "[[a]]\n", "a=[", "a={", "a={a.", "\"\"\"", "\u{feff}", "漢", "[a]\n", "\t", "\r",
+    ] {
+        let text = piece.repeat(SIZE / piece.len());
+        survives(text.as_bytes());
+        for before in ["x = ", "x = [", "x = {", "x = 1\nx = {", "[vrrp_instance.a]\nnotify = "] {
+            survives(format!("{before}{text}").as_bytes());
+        }
+    }
+    assert!(begin.elapsed() < Duration::from_secs(120), "{:?}", begin.elapsed());
+}
+
+/// As many keys as fit: a table in which every lookup is a search would take minutes.
+#[test]
+fn the_largest_configuration_is_read_quickly() {
+    let mut text = String::new();
+    for n in 0..1024 {
+        text += &format!("[vrrp_script.s{n}]\nscript = 'x'\n");
+    }
+    for n in 0..4096 {
+        let (vrid, interface, script) = (n % 255 + 1, n / 255, n % 1024);
+        text += &format!(
+            "[vrrp_instance.i{n}]\ninterface = 'eth{interface}'\nvirtual_router_id = {vrid}\n\
+             virtual_ipaddress = ['10.{}.{}.1/24']\ntrack_script = ['s{script}']\n",
+            n / 256,
+            n % 256
+        );
+    }
+    let begin = Instant::now();
+    let (config, report) = parse(&text);
+    assert!(config.is_some_and(|config| config.vrrp_instance.len() == 4096), "{report}");
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+
+    let one_more = "[vrrp_instance.more]\ninterface = 'e'\nvirtual_router_id = 1\n\
+                    virtual_ipaddress = ['10.200.0.1']\n";
+    let (config, report) = parse(&(text + one_more));
+    assert!(config.is_none() && report.to_string().contains("more than 4096"), "{report}");
+}
+
+#[test]
+fn an_instance_has_at_most_255_addresses_and_64_trackers() {
+    let addresses: Vec<_> = (0..256).map(|n| format!("'10.0.{n}.1'")).collect();
+    let names: Vec<_> = (0..65).map(|n| format!("'s{n}'")).collect();
+    let scripts: String = (0..65).map(|n| format!("[vrrp_script.s{n}]\nscript = 'x'\n")).collect();
+    let text = format!(
+        "{scripts}[vrrp_instance.a]\ninterface = 'e'\nvirtual_router_id = 1\n\
+         virtual_ipaddress = [{}]\ntrack_script = [{}]\n",
+        addresses.join(", "),
+        names.join(", ")
+    );
+    let (config, report) = parse(&text);
+    let said = report.to_string();
+    assert!(config.is_none() && report.error_count() == 2, "{said}");
+    assert!(said.contains("more than 255 addresses") && said.contains("more than 64"), "{said}");
+    let fits = text.replace(", '10.0.255.1'", "").replace(", 's64'", "");
+    assert_eq!(accepted(&fits).vrrp_instance[0].virtual_ipaddress.len(), 255);
+}
