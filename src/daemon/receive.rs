@@ -16,7 +16,9 @@ impl Daemon {
         let Some(mut inbox) = self.inbox.take() else { return };
         let mut read = 0;
         loop {
-            let Some(socket) = self.nets.get(net).and_then(|net| net.socket.as_ref()) else { break };
+            let Some(socket) = self.nets.get(net).and_then(|net| net.socket.as_ref()) else {
+                break;
+            };
             let count = match socket.receive(&mut inbox) {
                 Ok(count) => count,
                 Err(error) => {
