@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What begins a message that is logged.
 const LOGGED: &[&str] =
@@ -79,18 +79,11 @@ impl fmt::Display for Message {
 
 /// All messages, with the file that each is from.
 pub fn of_the_program(root: &Path) -> Vec<(String, Message)> {
-    let mut files = vec!["src/main.rs".to_owned()];
-    for entry in fs::read_dir(root.join("src/daemon")).unwrap() {
-        let name = entry.unwrap().file_name();
-        files.push(format!("src/daemon/{}", name.to_str().unwrap()));
-    }
-    files.extend(OTHERS.iter().map(|(file, _)| (*file).to_owned()));
-    files.sort();
-    files.dedup();
     let mut messages = Vec::new();
-    for file in files.iter().filter(|file| file.ends_with(".rs")) {
-        let text = fs::read_to_string(root.join(file)).unwrap();
-        let others = OTHERS.iter().filter(|(name, _)| name == file).flat_map(|(_, begin)| *begin);
+    for path in sources(&root.join("src")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let file = path.strip_prefix(root).unwrap().display().to_string();
+        let others = OTHERS.iter().filter(|(name, _)| *name == file).flat_map(|(_, begin)| *begin);
         for begin in LOGGED.iter().chain(others) {
             let found = formats(&text, begin).into_iter().map(|format| Message::new(&format));
             let sentences = found.filter(Message::is_sentence);
@@ -98,6 +91,20 @@ pub fn of_the_program(root: &Path) -> Vec<(String, Message)> {
         }
     }
     messages
+}
+
+/// Every source file below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
 }
 
 /// The string literals that follow `begin`, in what is not a test.
