@@ -14,8 +14,8 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("src/daemon/act.rs", &["format!("]),
     ("src/daemon/command.rs", &["format!(", "Err("]),
 ];
-/// What has fewer letters than this is no sentence: a number with its unit, or glue.
-const LETTERS: usize = 5;
+/// What has fewer constant bytes than this is no sentence: a number with its unit, or glue.
+const CONSTANT: usize = 5;
 
 /// A format string: its constant parts, between which something is filled in.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,11 +48,10 @@ impl Message {
         item.strip_prefix(first.as_str()).is_some_and(|item| matches(rest, item))
     }
 
-    /// A sentence, and not a part that is added to one.
+    /// A sentence, and not something filled in alone, or a part that is added to a sentence.
     fn is_sentence(&self) -> bool {
-        let letters =
-            self.0.iter().flat_map(|part| part.chars()).filter(|char| char.is_alphabetic());
-        letters.count() >= LETTERS && !self.0[0].starts_with([' ', ';', ','])
+        let constant: String = self.0.concat();
+        constant.len() >= CONSTANT && !self.0[0].starts_with([' ', ';', ','])
     }
 }
 
