@@ -11,6 +11,8 @@ pub fn monotonic() -> u64 {
 #[must_use]
 pub fn realtime() -> (i64, u32) {
     let time = read(libc::CLOCK_REALTIME);
+    // Of another width on other machines.
+    #[allow(clippy::unnecessary_cast)]
     (time.tv_sec as i64, time.tv_nsec as u32)
 }
 
