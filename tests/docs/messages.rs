@@ -12,6 +12,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("src/main.rs", &["format!("]),
     ("src/vrrp/reason.rs", &["write_str(", "write!(f, "]),
     ("src/daemon/act.rs", &["format!("]),
+    ("src/daemon/preflight.rs", &["format!("]),
     ("src/daemon/command.rs", &["format!(", "Err("]),
 ];
 /// What has fewer constant bytes than this is no sentence: a number with its unit, or glue.
