@@ -60,6 +60,9 @@ impl Daemon {
     }
 
     fn run_check(&mut self, script: usize) {
+        if self.stopping.is_some() {
+            return;
+        }
         let it = &self.scripts[script];
         let owner = Owner::Check(script);
         let started = match &it.runnable {

@@ -106,7 +106,7 @@ impl Daemon {
     }
 
     fn refresh_sockets(&mut self, link: usize) {
-        let index = self.links.get(link).index;
+        let (index, up) = (self.links.get(link).index, self.links.get(link).up);
         for net in
             (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
         {
@@ -115,12 +115,15 @@ impl Daemon {
                 None => it.close(),
                 Some(index) if it.socket.is_some() && it.ifindex == index => {
                     // The switch may have forgotten us while the link was down.
-                    if let Err(error) = it.socket.as_ref().map_or(Ok(()), RawSocket::rejoin) {
+                    let came_up = up && !it.was_up;
+                    let socket = it.socket.as_ref().filter(|_| came_up);
+                    if let Err(error) = socket.map_or(Ok(()), RawSocket::rejoin) {
                         log::debug!("cannot join the multicast group again: {error}");
                     }
                 }
                 Some(index) => self.open(net, index),
             }
+            self.nets[net].was_up = up;
         }
     }
 

@@ -126,14 +126,18 @@ impl Links {
     /// Asks for everything anew.
     ///
     /// # Errors
-    /// What the kernel says; then the table is as far as the answer came.
+    /// What the kernel says; then what was known before still stands.
     pub fn resync(&mut self) -> io::Result<()> {
+        let known = self.table.clone();
         for link in &mut self.table {
             *link = Link { name: std::mem::take(&mut link.name), ..Link::default() };
         }
         self.dirty.fill(true);
-        self.dump(nl::RTM_GETLINK)?;
-        self.dump(nl::RTM_GETADDR)
+        let read = self.dump(nl::RTM_GETLINK).and_then(|()| self.dump(nl::RTM_GETADDR));
+        if read.is_err() {
+            self.table = known;
+        }
+        read
     }
 
     fn dump(&mut self, kind: u16) -> io::Result<()> {
