@@ -68,7 +68,6 @@ impl Daemon {
     pub(super) fn read_link_events(&mut self) {
         if let Err(error) = self.links.drain_events() {
             log::error!("cannot hear of changes of interfaces: {error}");
-            self.upkeep_soon();
         }
     }
 
@@ -209,7 +208,7 @@ impl Daemon {
         self.addresses.flush(&mut self.links);
     }
 
-    fn upkeep_soon(&mut self) {
+    pub(super) fn upkeep_soon(&mut self) {
         self.upkeep_at = self.upkeep_at.min(self.now + RETRY);
         self.touch(Object::Interfaces);
     }
@@ -218,6 +217,12 @@ impl Daemon {
     pub(super) fn look_after_interfaces(&mut self) {
         self.upkeep_at = self.now + UPKEEP;
         self.count_strangers();
+        if self.links.is_stale() {
+            if let Err(error) = self.links.resync() {
+                log::error!("cannot read the interfaces and addresses: {error}");
+            }
+            self.refresh_links();
+        }
         for net in 0..self.nets.len() {
             let it = &self.nets[net];
             let Some(index) = self.links.get(it.link).index.filter(|_| it.socket.is_none()) else {

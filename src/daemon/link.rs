@@ -65,6 +65,8 @@ pub struct Links {
     table: Vec<Link>,
     dirty: Vec<bool>,
     refusals: Vec<Refusal>,
+    /// What is known may not be true any more.
+    stale: bool,
 }
 
 impl Links {
@@ -81,6 +83,7 @@ impl Links {
             table: Vec::new(),
             dirty: Vec::new(),
             refusals: Vec::new(),
+            stale: false,
         })
     }
 
@@ -134,6 +137,7 @@ impl Links {
         }
         self.dirty.fill(true);
         let read = self.dump(nl::RTM_GETLINK).and_then(|()| self.dump(nl::RTM_GETADDR));
+        self.stale = read.is_err();
         if read.is_err() {
             self.table = known;
         }
@@ -204,7 +208,10 @@ impl Links {
                     log::warn!("missed changes of interfaces or addresses: reading them all again");
                     self.resync()?;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.stale = true;
+                    return Err(error);
+                }
             }
         }
     }
@@ -236,9 +243,17 @@ impl Links {
     /// returns.
     ///
     /// # Errors
-    /// What the kernel says of the batch as a whole.
+    /// What the kernel says of the batch as a whole; then nobody knows what was carried out.
     pub fn submit(&mut self, batch: &[u8]) -> io::Result<()> {
-        self.requests.send(batch)
+        let sent = self.requests.send(batch);
+        self.stale |= sent.is_err();
+        sent
+    }
+
+    /// What is known may not be true any more: it is time for `resync`.
+    #[must_use]
+    pub const fn is_stale(&self) -> bool {
+        self.stale
     }
 
     fn message(&mut self, kind: u16, seq: u32, body: &[u8]) {

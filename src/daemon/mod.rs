@@ -276,6 +276,9 @@ impl Daemon {
     /// Performs what was decided, and files the deadlines.
     fn finish_turn(&mut self) {
         self.perform();
+        if self.links.is_stale() {
+            self.upkeep_soon();
+        }
         let mut touched = std::mem::take(&mut self.touched);
         for object in touched.drain(..) {
             let deadline = self.deadline(object);

@@ -179,7 +179,7 @@ impl Bench {
 /// Puts the right checksum (message only) into a message that a test has changed.
 pub fn repair(message: &mut [u8]) {
     message[6..8].fill(0);
-    let sum = Sum::default().add(message).finish();
+    let sum = Sum::default().add_bytes(message).finish();
     message[6..8].copy_from_slice(&sum.to_be_bytes());
 }
 
