@@ -282,11 +282,13 @@ impl Daemon {
         let mut touched = std::mem::take(&mut self.touched);
         for object in touched.drain(..) {
             let deadline = self.deadline(object);
-            self.wheel.file(self.number(object), deadline);
+            self.wheel.file(self.now, self.number(object), deadline);
         }
         self.touched = touched;
         let Some(earliest) = self.wheel.earliest() else { return };
-        if self.armed.is_none_or(|armed| earliest < armed) {
+        // A moment at which nothing is due any more costs a wake-up: off it, if it is near.
+        let wrong = |armed| earliest < armed || wheel::is_near(self.now, armed, earliest);
+        if self.armed.is_none_or(wrong) {
             match self.timer.arm(earliest.as_nanos()) {
                 Ok(()) => self.armed = Some(earliest),
                 Err(error) => log::error!("cannot arm the timer: {error}"),
