@@ -276,14 +276,19 @@ impl Daemon {
     /// Performs what was decided, and files the deadlines.
     fn finish_turn(&mut self) {
         self.perform();
+        if self.links.is_stale() {
+            self.upkeep_soon();
+        }
         let mut touched = std::mem::take(&mut self.touched);
         for object in touched.drain(..) {
             let deadline = self.deadline(object);
-            self.wheel.file(self.number(object), deadline);
+            self.wheel.file(self.now, self.number(object), deadline);
         }
         self.touched = touched;
         let Some(earliest) = self.wheel.earliest() else { return };
-        if self.armed.is_none_or(|armed| earliest < armed) {
+        // A moment at which nothing is due any more costs a wake-up: off it, if it is near.
+        let wrong = |armed| earliest < armed || wheel::is_near(self.now, armed, earliest);
+        if self.armed.is_none_or(wrong) {
             match self.timer.arm(earliest.as_nanos()) {
                 Ok(()) => self.armed = Some(earliest),
                 Err(error) => log::error!("cannot arm the timer: {error}"),
@@ -332,7 +337,11 @@ impl Daemon {
 
     /// Hands an event to a virtual router and keeps what it wants done.
     fn feed(&mut self, instance: usize, event: Event<'_>) {
-        self.instances[instance].router.handle(self.now, event, &mut self.actions);
+        self.feed_at(self.now, instance, event);
+    }
+
+    fn feed_at(&mut self, at: Instant, instance: usize, event: Event<'_>) {
+        self.instances[instance].router.handle(at, event, &mut self.actions);
         self.pending.extend(self.actions.drain(..).map(|action| (instance, action)));
         self.touch(Object::Router(instance));
     }

@@ -16,6 +16,12 @@ const SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = 6;
 /// The furthest that the wheel can tell apart; what is due later is looked at again then.
 const HORIZON: u64 = (1 << (LEVEL_BITS * LEVELS as u32)) - 1;
+/// Whether what stands at `old` is to be moved to the later `new`.
+#[must_use]
+pub fn is_near(now: Instant, old: Instant, new: Instant) -> bool {
+    new.since(now) > old.since(now) * 3
+}
+
 /// No object.
 const NONE: u32 = u32::MAX;
 
@@ -57,12 +63,13 @@ impl Wheel {
     }
 
     /// Files an object. A deadline that moves later leaves the object where it is: it is noticed
-    /// when the old moment comes. `None` takes it out.
-    pub fn file(&mut self, object: usize, deadline: Option<Instant>) {
+    /// when the old moment comes. Unless that moment is near: then the wake-up that it would cost
+    /// is worth more than the move. `None` takes it out.
+    pub fn file(&mut self, now: Instant, object: usize, deadline: Option<Instant>) {
         let Some(entry) = self.entries.get(object).copied() else { return };
         match deadline {
             None => self.take_out(object as u32),
-            Some(at) if entry.slot != NONE && entry.at <= at => {}
+            Some(at) if entry.slot != NONE && entry.at <= at && !is_near(now, entry.at, at) => {}
             Some(at) => {
                 self.take_out(object as u32);
                 self.put_in(object as u32, at);
@@ -186,8 +193,8 @@ mod tests {
     fn nothing_fires_early_and_the_earliest_is_exact() {
         let mut wheel = Wheel::default();
         wheel.grow(2);
-        wheel.file(0, Some(nanos(3_609_375_000)));
-        wheel.file(1, Some(nanos(3_609_375_001)));
+        wheel.file(Instant::ZERO, 0, Some(nanos(3_609_375_000)));
+        wheel.file(Instant::ZERO, 1, Some(nanos(3_609_375_001)));
         assert_eq!(wheel.expire(nanos(3_609_374_999)), None);
         assert_eq!(wheel.earliest(), Some(nanos(3_609_375_000)));
         assert_eq!(wheel.expire(nanos(3_609_375_000)), Some(0));
@@ -198,15 +205,27 @@ mod tests {
     }
 
     #[test]
+    fn a_later_deadline_moves_an_object_only_off_a_moment_that_is_near() {
+        let mut wheel = Wheel::default();
+        wheel.grow(1);
+        for (now, deadline, earliest) in
+            [(0, 3_600, 3_600), (1_000, 4_600, 3_600), (2_000, 5_600, 3_600), (3_000, 6_600, 6_600)]
+        {
+            wheel.file(nanos(now), 0, Some(nanos(deadline)));
+            assert_eq!(wheel.earliest(), Some(nanos(earliest)));
+        }
+    }
+
+    #[test]
     fn a_later_deadline_costs_nothing_and_a_nearer_one_moves_it() {
         let mut wheel = Wheel::default();
         wheel.grow(1);
-        wheel.file(0, Some(nanos(1_000)));
-        wheel.file(0, Some(nanos(2_000)));
+        wheel.file(Instant::ZERO, 0, Some(nanos(1_000)));
+        wheel.file(Instant::ZERO, 0, Some(nanos(2_000)));
         assert_eq!(wheel.earliest(), Some(nanos(1_000)));
-        wheel.file(0, Some(nanos(500)));
+        wheel.file(Instant::ZERO, 0, Some(nanos(500)));
         assert_eq!(wheel.earliest(), Some(nanos(500)));
-        wheel.file(0, None);
+        wheel.file(Instant::ZERO, 0, None);
         assert_eq!(wheel.earliest(), None);
     }
 
@@ -214,10 +233,10 @@ mod tests {
     fn the_end_of_time_is_far_but_not_out_of_reach() {
         let mut wheel = Wheel::default();
         wheel.grow(2);
-        wheel.file(0, Some(nanos(u64::MAX)));
+        wheel.file(Instant::ZERO, 0, Some(nanos(u64::MAX)));
         assert_eq!(wheel.expire(nanos(u64::MAX - 1)), None);
         assert_eq!(wheel.expire(nanos(u64::MAX)), Some(0));
-        wheel.file(1, Some(nanos(0)));
+        wheel.file(Instant::ZERO, 1, Some(nanos(0)));
         assert_eq!(wheel.expire(nanos(u64::MAX)), Some(1));
     }
 
@@ -235,8 +254,8 @@ mod tests {
                 let ahead = random(&mut state) % (1 << (random(&mut state) % 45));
                 let deadline = nanos(now.as_nanos() + ahead);
                 // File exactly, as the lazy rule would else make the two differ.
-                wheel.file(object, None);
-                wheel.file(object, Some(deadline));
+                wheel.file(now, object, None);
+                wheel.file(now, object, Some(deadline));
                 list[object] = Some(deadline);
                 let earliest = list.iter().flatten().min().copied();
                 let step = random(&mut state) % (1 << (random(&mut state) % 42));

@@ -110,10 +110,10 @@ fn wheel(objects: usize) {
     let mut next = 0;
     time(&format!("wheel of {objects}: file, and expire what is due"), || {
         now = now + second / objects as u32;
-        wheel.file(next, Some(now + second * 3));
+        wheel.file(now, next, Some(now + second * 3));
         next = (next + 1) % objects;
         while let Some(object) = wheel.expire(now) {
-            wheel.file(object, Some(now + second * 2));
+            wheel.file(now, object, Some(now + second * 2));
         }
         black_box(wheel.earliest());
     });

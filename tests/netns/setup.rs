@@ -121,10 +121,9 @@ pub fn counter(process: &Process, whose: &str, name: &str) -> u64 {
     // The interfaces come last.
     process.wait_log_after(mark, "status: interface", SOON);
     let lines = process.lines_after(mark, &begin);
-    let line = lines
-        .iter()
-        .map(|line| line.text.as_str())
-        .find(|line| line.contains("master_transitions"));
+    let counts =
+        |line: &&str| line.contains(" master_transitions ") || line.contains(" send_errors ");
+    let line = lines.iter().map(|line| line.text.as_str()).find(counts);
     let line = line.unwrap_or_else(|| panic!("no counters of {whose}: {lines:?}"));
     let words: Vec<&str> = line.split_whitespace().collect();
     let found = words.windows(2).find(|pair| pair[0] == name);
