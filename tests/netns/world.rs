@@ -140,6 +140,27 @@ fn an_interface_that_is_deleted_and_made_again() {
     lab.wait_holder(&b, SOON);
 }
 
+/// Old and new news come in one go: the name is the same, the interface is another.
+#[test]
+fn an_interface_that_is_replaced_while_the_daemon_stands() {
+    let (lab, a, process) = alone();
+    process.signal("STOP");
+    poll(SOON, "it stands still", || process.is_stopped());
+    a.ip(&["link delete eth0"]);
+    lab.plug(&a);
+    a.ip(&["address add 10.77.0.1/24 dev eth0"]);
+    let tap = lab.tap(&a);
+    process.signal("CONT");
+    tap.wait_adverts(0, 3, SOON);
+    tap.wait_announcement(0, VIP, SOON);
+    lab.wait_holder(&a, SOON);
+    let b = lab.host("b", "10.77.0.2/24");
+    let better = lab.vipd(vipd(), &b, &toml(150, V3));
+    better.wait_log("vip: BACKUP -> MASTER: 10.77.0.1 has priority 100", SOON);
+    process.wait_log("vip: MASTER -> BACKUP: 10.77.0.2 has priority 150", SOON);
+    lab.wait_holder(&b, SOON);
+}
+
 #[test]
 fn a_second_address_changes_nothing() {
     let (lab, a, process) = alone();
