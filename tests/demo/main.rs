@@ -15,7 +15,7 @@ mod timeline;
 use lab::namespace;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode};
+use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,17 +64,18 @@ fn supervise() -> Result<(), String> {
             Command::new(demo).arg(STORY).env("PATH", format!("{path}:{SYSTEM_PATH}")).spawn()
         })
         .map_err(|error| format!("cannot run myself: {error}"))?;
-    let success = wait(&mut child, &interrupted);
+    let status = wait(&mut child, &interrupted);
     namespace::sweep_of(child.id());
-    match (success, interrupted.load(Ordering::Relaxed)) {
-        (true, _) => Ok(()),
-        (false, true) => Err("interrupted; everything is cleaned up".to_owned()),
-        (false, false) => Err(String::new()),
+    match status.and_then(|status| status.code()) {
+        Some(0) => Ok(()),
+        // It has said why.
+        Some(_) => Err(String::new()),
+        None => Err("the story was cut short; everything is cleaned up".to_owned()),
     }
 }
 
-/// Waits for the child; true if it has told the whole story and the story was good.
-fn wait(child: &mut Child, interrupted: &AtomicBool) -> bool {
+/// Waits for the child.
+fn wait(child: &mut Child, interrupted: &AtomicBool) -> Option<ExitStatus> {
     let ended = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
     lab::holds_within(Duration::MAX / 4, || ended(child) || interrupted.load(Ordering::Relaxed));
     if interrupted.load(Ordering::Relaxed) {
@@ -84,7 +85,7 @@ fn wait(child: &mut Child, interrupted: &AtomicBool) -> bool {
             let _ = child.kill();
         }
     }
-    child.wait().is_ok_and(|status| status.success())
+    child.wait().ok()
 }
 
 fn requirements() -> Result<(), String> {

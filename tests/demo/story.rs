@@ -16,8 +16,8 @@ const INTERVAL_OF_ADVERTS: Duration = Duration::from_millis(1100);
 /// The gateway that the second act's routers look for.
 const GATEWAY: &str = "10.77.0.254";
 
-/// seed.md as printed: the check adds 20 to the priority while haproxy runs, which is on the MASTER
-/// alone. 120 against 110 while all is well, 100 against 110 when haproxy fails.
+/// The check adds 20 to the priority while haproxy runs, which is on the MASTER alone: 120 against
+/// 110 while all is well, 100 against 110 when haproxy fails.
 fn as_printed(state: &str, priority: u8) -> String {
     format!(
         r#"[vrrp_script.chk_haproxy]
@@ -100,7 +100,9 @@ pub fn tell(vipd: &Path) -> Result<(), String> {
     println!(
         "Two routers, r1 (10.77.0.1) and r2 (10.77.0.2), share the address {VIP} by VRRP.\n\
          haproxy runs on the MASTER only: the notify script starts and stops it. A client asks\n\
-         http://{VIP}/ every {} ms, all the time.\n",
+         http://{VIP}/ every {} ms, all the time.\n\n\
+         What you will read: seconds, who, what. r1 and r2 are the logs of vipd as they are, and after\n\
+         \"script:\" what the notify script was called with and what it did. ---- is what we do.\n",
         INTERVAL.as_millis()
     );
     let mut moves = first_act(vipd)?;
@@ -111,13 +113,16 @@ pub fn tell(vipd: &Path) -> Result<(), String> {
 }
 
 fn first_act(vipd: &Path) -> Result<Vec<Move>, String> {
-    println!("ACT 1. The check has a weight: it adds 20 to the priority while haproxy runs.\n");
+    println!(
+        "ACT 1. The check has a weight: it adds 20 to the priority while haproxy runs.\n\
+         r1 has 100 + 20 and r2 has 110; when haproxy fails on r1, that is 100 and 110.\n"
+    );
     let configurations = [as_printed("MASTER", 100), as_printed("BACKUP", 110)];
     let mut stage = Stage::new(vipd, &configurations);
     println!("vipd.toml of r1 (r2: state = \"BACKUP\", priority = 110):\n");
     indent(stage.routers[0].configuration());
 
-    stage.say("r1 starts, alone");
+    stage.step("r1 starts, alone");
     stage.start(0);
     stage.wait_state(0, "MASTER")?;
     stage.wait_answer(0)?;
@@ -126,16 +131,16 @@ fn first_act(vipd: &Path) -> Result<Vec<Move>, String> {
     stage.start(1);
     stage.wait_state(1, "BACKUP")?;
 
-    stage.say("(a) haproxy is stopped on r1, by hand");
+    stage.step("(a) haproxy is stopped on r1, by hand");
     let cause = wall_clock();
     stage.routers[0].stop_haproxy()?;
     stage.moved("haproxy stopped on r1", cause, 0, 1, Some("chk_haproxy: has failed now"))?;
     stage.wait_line(1, 0, "priority 110 -> 130")?;
 
-    stage.say("(b) vipd is killed on r2, with SIGKILL");
+    stage.step("(b) vipd is killed on r2, with SIGKILL; haproxy goes on there");
     stage.kill_and_follow(1, 0, "vipd killed on r2")?;
 
-    stage.say("(c) everything is brought back, once the check has succeeded twice on r1");
+    stage.step("(c) everything is brought back, once the check has succeeded twice on r1");
     stage.wait_line(0, 1, "priority 100 -> 120")?;
     stage.say("haproxy still runs on r2, where nobody was left to stop it: stopped by hand");
     stage.routers[1].stop_haproxy()?;
@@ -152,19 +157,22 @@ fn first_act(vipd: &Path) -> Result<Vec<Move>, String> {
 }
 
 fn second_act(vipd: &Path) -> Result<Vec<Move>, String> {
-    println!("ACT 2. The checks have no weight: a failed one puts the router in FAULT.\n");
+    println!(
+        "ACT 2. The checks have no weight: a failed one puts the router in FAULT, a good one leads\n\
+         back. haproxy is looked for on the MASTER only (only_while), the gateway on both.\n"
+    );
     let configurations = [without_weight(110), without_weight(100)];
     let mut stage = Stage::new(vipd, &configurations);
     println!("vipd.toml of r1 (r2: priority = 100):\n");
     indent(stage.routers[0].configuration());
 
-    stage.say("both start");
+    stage.step("both start");
     stage.start(0);
     stage.start(1);
     stage.wait_state(0, "MASTER")?;
     stage.wait_answer(0)?;
 
-    stage.say("(a) haproxy is stopped on r1, by hand");
+    stage.step("(a) haproxy is stopped on r1, by hand");
     let cause = wall_clock();
     stage.routers[0].stop_haproxy()?;
     stage.moved("haproxy stopped on r1", cause, 0, 1, Some("chk_haproxy: has failed now"))?;
@@ -172,7 +180,7 @@ fn second_act(vipd: &Path) -> Result<Vec<Move>, String> {
     let cause = stage.wait_line(0, 0, "FAULT -> BACKUP")?;
     stage.moved("fault_hold over on r1", cause, 1, 0, None)?;
 
-    stage.say("(b) r1 loses its way to the gateway");
+    stage.step("(b) r1 loses its way to the gateway");
     let cause = wall_clock();
     stage.routers[0].host.ip(&[&format!("route add unreachable {GATEWAY}/32")]);
     stage.moved("gateway lost on r1", cause, 0, 1, Some("chk_gateway: has failed now"))?;
@@ -181,7 +189,7 @@ fn second_act(vipd: &Path) -> Result<Vec<Move>, String> {
     stage.routers[0].host.ip(&[&format!("route delete unreachable {GATEWAY}/32")]);
     stage.moved("gateway found again", cause, 1, 0, Some("chk_gateway: is fine now"))?;
 
-    stage.say("(c) vipd is killed on r1, with SIGKILL");
+    stage.step("(c) vipd is killed on r1, with SIGKILL; haproxy goes on there");
     stage.kill_and_follow(0, 1, "vipd killed on r1")?;
     stage.say("vipd is started again on r1");
     let cause = wall_clock();
@@ -210,6 +218,12 @@ impl Stage {
     }
 
     fn say(&mut self, text: &str) {
+        self.timeline.say(text);
+    }
+
+    /// Something new begins.
+    fn step(&mut self, text: &str) {
+        self.timeline.pause();
         self.timeline.say(text);
     }
 
@@ -342,7 +356,7 @@ impl Stage {
 impl Move {
     fn text(&self) -> String {
         format!(
-            "=> {VIP} moved from {} to {} after {} ms; first answer after {} ms; {} requests lost",
+            "=> {VIP} moved from {} to {} after {} ms; first answer after {} ms; requests lost: {}",
             self.from,
             self.to,
             self.moved.as_millis(),
@@ -364,7 +378,6 @@ fn indent(text: &str) {
     for line in text.lines() {
         println!("{}", format!("    {line}").trim_end());
     }
-    println!();
 }
 
 fn summary(moves: &[Move]) {

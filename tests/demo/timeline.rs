@@ -3,6 +3,7 @@
 use crate::lab::process::{Line, Process};
 use crate::lab::{span, wall_clock};
 use crate::router::Router;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// Lines of different origin wait so long for each other, to be printed in order. Nanoseconds.
@@ -66,11 +67,19 @@ impl Timeline {
         self.print_until(wall_clock().saturating_sub(PATIENCE));
     }
 
+    /// An empty line, after all that was.
+    pub fn pause(&mut self) {
+        self.print_until(wall_clock());
+        println!();
+    }
+
     /// Something that the story itself has to say; all that was before is printed first.
     pub fn say(&mut self, text: &str) {
         let now = wall_clock();
         self.print_until(now);
-        println!("{:>8.3}  ----  {text}", self.seconds(now));
+        let (bold, plain) =
+            if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        println!("{bold}{:>8.3}  ----  {text}{plain}", self.seconds(now));
     }
 
     /// Prints what is left.
