@@ -1,0 +1,178 @@
+//! With keepalived as the other router, as the distribution has it.
+
+use crate::lab::process::Process;
+use crate::lab::{poll, span, wall_clock, SOON, VIP};
+use crate::setup::{assert_about, down, keepalived, toml, Pair, TICK};
+use std::time::Duration;
+
+/// How the two speak with each other.
+struct Dialect {
+    vipd: &'static str,
+    keepalived: &'static str,
+    version: u8,
+    interval: Duration,
+}
+
+const V2: Dialect = Dialect {
+    vipd: "version = 2",
+    keepalived: "version 2\nadvert_int 1",
+    version: 2,
+    interval: Duration::from_secs(1),
+};
+
+const V2_PASS: Dialect = Dialect {
+    vipd: "version = 2\nauthentication = { auth_type = \"PASS\", auth_pass = \"secret\" }",
+    keepalived: "version 2\nadvert_int 1\nauthentication {\nauth_type PASS\nauth_pass secret\n}",
+    version: 2,
+    interval: Duration::from_secs(1),
+};
+
+const V3: Dialect = Dialect {
+    vipd: "version = 3\nadvert_int = 0.2",
+    keepalived: "version 3\nadvert_int 0.2",
+    version: 3,
+    interval: TICK,
+};
+
+/// keepalived says this when it becomes MASTER and when it follows somebody else.
+const MASTER: &str = "Entering MASTER STATE";
+const BACKUP: &str = "Entering BACKUP STATE";
+
+/// keepalived on `a`, vipd on `b`.
+fn start_keepalived(pair: &Pair, priority: u8, dialect: &Dialect) -> Process {
+    pair.lab.keepalived(&pair.a, &keepalived(priority, dialect.keepalived))
+}
+
+/// keepalived is preferred: it dies, comes back, and resigns.
+fn vipd_takes_over(dialect: &Dialect) {
+    let pair = Pair::new();
+    let other = start_keepalived(&pair, 150, dialect);
+    other.wait_log(MASTER, SOON);
+    let ours = pair.start_b(&toml(100, dialect.vipd));
+    ours.wait_log("vip: INIT -> BACKUP", SOON);
+    pair.hears_a.wait_adverts(wall_clock(), 5, SOON);
+    assert!(pair.hears_b.adverts().is_empty(), "it follows the better one");
+    assert_eq!(pair.lab.holders(VIP), ["a"]);
+
+    other.kill();
+    let last = pair.hears_a.adverts().pop().expect("it was MASTER");
+    assert_eq!((last.version, last.priority), (dialect.version, 150));
+    let first = pair.hears_b.wait_advert(last.at, SOON);
+    let (skew, down) = down(100, dialect.interval);
+    assert_about("take-over from a killed keepalived", span(last.at, first.at), down);
+    ours.wait_log("vip: BACKUP -> MASTER: no advert from 10.77.0.1", SOON);
+    pair.hears_b.wait_announcement(last.at, VIP, SOON);
+    poll(SOON, "the address is on b", || pair.b.holds(VIP));
+
+    let other = start_keepalived(&pair, 150, dialect);
+    other.wait_log(MASTER, SOON);
+    ours.wait_log("vip: MASTER -> BACKUP: 10.77.0.1 has priority 150, higher", SOON);
+    pair.lab.wait_holder(&pair.a, SOON);
+
+    let mark = ours.mark();
+    other.signal("TERM");
+    other.wait_end(SOON);
+    ours.wait_log_after(mark, "vip: BACKUP -> MASTER: 10.77.0.1 resigned", SOON);
+    let resigned = pair.hears_a.adverts().pop().expect("it resigned");
+    assert_eq!(resigned.priority, 0);
+    let first = pair.hears_b.wait_advert(resigned.at, SOON);
+    assert_about("take-over from a resigned keepalived", span(resigned.at, first.at), skew);
+    pair.lab.wait_holder(&pair.b, SOON);
+    assert_understood(&pair, &ours);
+}
+
+/// vipd is preferred: it dies, comes back, and resigns.
+fn keepalived_takes_over(dialect: &Dialect) {
+    let pair = Pair::new();
+    let other = start_keepalived(&pair, 100, dialect);
+    other.wait_log(MASTER, SOON);
+    let ours = pair.start_b(&toml(150, dialect.vipd));
+    ours.wait_log("vip: BACKUP -> MASTER: 10.77.0.1 has priority 100, lower", SOON);
+    other.wait_log(BACKUP, SOON);
+    pair.lab.wait_holder(&pair.b, SOON);
+
+    let mark = other.mark();
+    ours.kill();
+    other.wait_log_after(mark, MASTER, SOON);
+    pair.hears_a.wait_announcement(wall_clock() - 5_000_000_000, VIP, SOON);
+    poll(SOON, "the address is on a", || pair.a.holds(VIP));
+
+    let ours = pair.start_b(&toml(150, dialect.vipd));
+    ours.wait_log("vip: BACKUP -> MASTER", SOON);
+    pair.lab.wait_holder(&pair.b, SOON);
+
+    let mark = other.mark();
+    ours.signal("TERM");
+    assert!(ours.wait_end(SOON).success());
+    other.wait_log_after(mark, MASTER, SOON);
+    pair.lab.wait_holder(&pair.a, SOON);
+    assert_understood(&pair, &ours);
+}
+
+/// Nobody has complained of the other's packets.
+#[track_caller]
+fn assert_understood(pair: &Pair, ours: &Process) {
+    assert_eq!(ours.lines("discarding").len(), 0);
+    assert_eq!(pair.hears_a.refused(), Vec::<String>::new());
+    assert_eq!(pair.hears_b.refused(), Vec::<String>::new());
+}
+
+/// Both become MASTER on their own; then they meet. `a` is keepalived.
+fn tie(a: &str, b: &str, winner: &str) {
+    let pair = Pair::with(a, b);
+    pair.lab.isolate(&pair.a, true);
+    pair.lab.isolate(&pair.b, true);
+    let other = start_keepalived(&pair, 100, &V3);
+    let ours = pair.start_b(&toml(100, V3.vipd));
+    other.wait_log(MASTER, SOON);
+    ours.wait_log("vip: BACKUP -> MASTER", SOON);
+    pair.lab.isolate(&pair.a, false);
+    pair.lab.isolate(&pair.b, false);
+    let (winner, ear) = match winner {
+        "a" => (&pair.a, &pair.hears_a),
+        _ => (&pair.b, &pair.hears_b),
+    };
+    pair.lab.wait_holder(winner, SOON);
+    ear.wait_adverts(wall_clock(), 10, SOON);
+    assert_eq!(pair.lab.holders(VIP), [winner.name.as_str()]);
+}
+
+#[test]
+fn vipd_takes_over_from_keepalived_v2() {
+    vipd_takes_over(&V2);
+}
+
+#[test]
+fn vipd_takes_over_from_keepalived_v2_with_a_password() {
+    vipd_takes_over(&V2_PASS);
+}
+
+#[test]
+fn vipd_takes_over_from_keepalived_v3() {
+    vipd_takes_over(&V3);
+}
+
+#[test]
+fn keepalived_takes_over_from_vipd_v2() {
+    keepalived_takes_over(&V2);
+}
+
+#[test]
+fn keepalived_takes_over_from_vipd_v2_with_a_password() {
+    keepalived_takes_over(&V2_PASS);
+}
+
+#[test]
+fn keepalived_takes_over_from_vipd_v3() {
+    keepalived_takes_over(&V3);
+}
+
+#[test]
+fn a_tie_with_keepalived_goes_to_the_greater_address() {
+    tie("10.77.0.9/24", "10.77.0.10/24", "b");
+}
+
+#[test]
+fn a_tie_with_keepalived_goes_to_the_greater_address_also_if_that_is_keepalived() {
+    tie("10.77.0.10/24", "10.77.0.9/24", "a");
+}

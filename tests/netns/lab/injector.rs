@@ -1,0 +1,74 @@
+//! Sends arbitrary frames from a host, and asks the others by ARP.
+
+use super::frames::{Arp, BROADCAST};
+use super::{wall_clock, Host};
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use vipd::sys::netns::interface_index;
+use vipd::sys::packet::PacketSocket;
+use vipd::sys::poll_readable;
+
+/// A host's hand on the wire.
+pub struct Injector {
+    socket: PacketSocket,
+    capture: PacketSocket,
+    index: u32,
+    host: Host,
+}
+
+impl Injector {
+    /// On `eth0` of a host.
+    pub fn open(host: &Host) -> Self {
+        let (socket, capture, index) = host.namespace.run(|| {
+            let index = interface_index("eth0").expect("the host has an eth0");
+            let socket = PacketSocket::open().expect("root may send frames");
+            (socket, PacketSocket::capture(index).expect("root may capture"), index)
+        });
+        Self { socket, capture, index, host: host.clone() }
+    }
+
+    /// Sends a frame.
+    #[track_caller]
+    pub fn send(&self, frame: &[u8]) {
+        self.socket.send(self.index, frame, frame.len()).expect("the frame is sent");
+    }
+
+    /// Sends a frame `count` times, so many a second.
+    #[track_caller]
+    pub fn send_at_rate(&self, frame: &[u8], count: u32, a_second: u32) {
+        let begin = Instant::now();
+        for number in 0..count {
+            let due = Duration::from_secs(1) * number / a_second;
+            std::thread::sleep(due.saturating_sub(begin.elapsed()));
+            self.send(frame);
+        }
+    }
+
+    /// Who answers when asked for an address, until the deadline: hardware addresses.
+    pub fn who_has(&self, address: Ipv4Addr, deadline: Duration) -> Vec<[u8; 6]> {
+        let (sender_mac, sender, target) = (self.host.mac, self.host.address, address);
+        let probe = Arp { operation: 1, sender_mac, sender, target_mac: [0; 6], target };
+        let asked = wall_clock();
+        self.send(&probe.frame(BROADCAST));
+        let (end, mut answers) = (Instant::now() + deadline, Vec::new());
+        let mut buffer = [0; 2048];
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            let wait = left.as_millis() as i32 + 1;
+            if !poll_readable(self.capture.as_fd(), wait).expect("poll") {
+                break;
+            }
+            while let Ok(Some(frame)) = self.capture.receive(&mut buffer) {
+                let bytes = &buffer[..frame.len];
+                let arp = bytes.get(14..).filter(|_| bytes[12..14] == [8, 6]).and_then(Arp::parse);
+                let reply = |arp: &Arp| arp.operation == 2 && arp.sender == address;
+                if let Some(arp) =
+                    arp.filter(|a| !frame.outgoing && reply(a) && frame.time_ns >= asked)
+                {
+                    answers.push(arp.sender_mac);
+                }
+            }
+        }
+        answers
+    }
+}

@@ -1,0 +1,131 @@
+//! What the tests have in common: two hosts, their ears, and configurations.
+
+use crate::lab::process::Process;
+use crate::lab::tap::Tap;
+use crate::lab::{poll, Host, Lab, SOON, VIP};
+use std::path::Path;
+use std::time::Duration;
+
+/// The virtual router id of every test that does not say otherwise.
+pub const VRID: u8 = 51;
+/// VRRPv3 that is quick enough for a test and slow enough for a busy machine.
+pub const V3: &str = "version = 3\nadvert_int = 0.2";
+/// The interval of [`V3`].
+pub const TICK: Duration = Duration::from_millis(200);
+
+/// The executable under test.
+pub fn vipd() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_vipd"))
+}
+
+/// A configuration with one virtual router.
+pub fn toml(priority: u8, more: &str) -> String {
+    format!(
+        "[vrrp_instance.vip]\n\
+         interface = \"eth0\"\n\
+         virtual_router_id = {VRID}\n\
+         priority = {priority}\n\
+         virtual_ipaddress = [\"{VIP}/24\"]\n\
+         {more}\n"
+    )
+}
+
+/// The same for keepalived.
+pub fn keepalived(priority: u8, more: &str) -> String {
+    format!(
+        "vrrp_instance vip {{\n\
+         interface eth0\n\
+         virtual_router_id {VRID}\n\
+         priority {priority}\n\
+         virtual_ipaddress {{\n{VIP}/24\n}}\n\
+         {more}\n\
+         }}\n"
+    )
+}
+
+/// Skew_Time and Master_Down_Interval of VRRPv3, or of VRRPv2 with 1 s, by the formula of the RFC.
+pub fn down(priority: u8, interval: Duration) -> (Duration, Duration) {
+    let skew = interval * (256 - u32::from(priority)) / 256;
+    (skew, 3 * interval + skew)
+}
+
+/// Within a factor of what it should be. Late is forgiven more than early: machines are busy.
+#[track_caller]
+pub fn assert_about(what: &str, is: Duration, should: Duration) {
+    let ratio = is.as_secs_f64() / should.as_secs_f64();
+    assert!((0.97..2.0).contains(&ratio), "{what}: {is:?}, should be {should:?}");
+}
+
+/// Two routers on a segment, and an ear for each.
+pub struct Pair {
+    /// 10.77.0.1
+    pub a: Host,
+    /// 10.77.0.2
+    pub b: Host,
+    /// What `a` sends.
+    pub hears_a: Tap,
+    /// What `b` sends.
+    pub hears_b: Tap,
+    /// Their network. The last to be dropped.
+    pub lab: Lab,
+}
+
+impl Pair {
+    /// 10.77.0.1 and 10.77.0.2.
+    pub fn new() -> Self {
+        Self::with("10.77.0.1/24", "10.77.0.2/24")
+    }
+
+    /// With these addresses.
+    pub fn with(a: &str, b: &str) -> Self {
+        let lab = Lab::new();
+        let (a, b) = (lab.host("a", a), lab.host("b", b));
+        let (hears_a, hears_b) = (lab.tap(&a), lab.tap(&b));
+        Self { a, b, hears_a, hears_b, lab }
+    }
+
+    /// Starts vipd on `a`.
+    pub fn start_a(&self, toml: &str) -> Process {
+        self.lab.vipd(vipd(), &self.a, toml)
+    }
+
+    /// Starts vipd on `b`.
+    pub fn start_b(&self, toml: &str) -> Process {
+        self.lab.vipd(vipd(), &self.b, toml)
+    }
+
+    /// Starts vipd on both; returns when `a` is MASTER and `b` follows it.
+    pub fn start_both(&self, a: &str, b: &str) -> (Process, Process) {
+        let first = self.start_a(a);
+        first.wait_log("vip: BACKUP -> MASTER", SOON);
+        let second = self.start_b(b);
+        second.wait_log("vip: INIT -> BACKUP", SOON);
+        self.lab.wait_holder(&self.a, SOON);
+        // It has heard the MASTER: until then its timer runs for itself.
+        let mark = second.mark();
+        poll(SOON, "the second follows the first", || {
+            second.signal("USR1");
+            let master = format!("MASTER is {}", self.a.address);
+            !second.lines_after(mark, &master).is_empty()
+        });
+        (first, second)
+    }
+}
+
+/// A number out of the counters that SIGUSR1 writes to the log: of the newest line that begins with
+/// `status: WHOSE:` and has the counter; 0 if the line leaves it out.
+pub fn counter(process: &Process, whose: &str, name: &str) -> u64 {
+    let mark = process.mark();
+    process.signal("USR1");
+    let begin = format!("status: {whose}:");
+    // The interfaces come last.
+    process.wait_log_after(mark, "status: interface", SOON);
+    let lines = process.lines_after(mark, &begin);
+    let counts =
+        |line: &&str| line.contains(" master_transitions ") || line.contains(" send_errors ");
+    let line = lines.iter().map(|line| line.text.as_str()).find(counts);
+    let line = line.unwrap_or_else(|| panic!("no counters of {whose}: {lines:?}"));
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let found = words.windows(2).find(|pair| pair[0] == name);
+    found.map_or(0, |pair| pair[1].parse().expect("a number"))
+}
