@@ -66,8 +66,9 @@ impl Daemon {
     }
 
     pub(super) fn read_link_events(&mut self) {
-        if let Err(error) = self.links.drain_events() {
-            log::error!("cannot hear of changes of interfaces: {error}");
+        match self.links.drain_events() {
+            Ok(more) => self.more_link_events = more,
+            Err(error) => log::error!("cannot hear of changes of interfaces: {error}"),
         }
     }
 

@@ -15,6 +15,8 @@ pub const ADDRESS_PROTO: u8 = crate::wire::PROTOCOL;
 const EVENT_BUFFER: usize = 1 << 20;
 /// Room for error replies to a batch of all addresses of many instances.
 const REPLY_BUFFER: usize = 1 << 20;
+/// Datagrams of events that one turn takes in, so that no flood of them can starve the timers.
+const TURN: usize = 1024;
 /// How often a dump is begun again because the kernel's tables changed under it.
 const DUMP_TRIES: u32 = 5;
 
@@ -187,23 +189,15 @@ impl Links {
         }
     }
 
-    /// Takes in the events that wait.
+    /// Takes in the events that wait, or as many as one turn may take; true if there may be more.
     ///
     /// # Errors
     /// What the kernel says, but for ENOBUFS, which is answered with `resync`.
-    pub fn drain_events(&mut self) -> io::Result<()> {
-        loop {
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let read = self.events.receive(&mut buffer);
-            if let Ok(Some(length)) = read {
-                for message in nl::messages(&buffer[..length]) {
-                    self.message(message.kind, message.seq, message.body);
-                }
-            }
-            self.buffer = buffer;
-            match read {
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(()),
+    pub fn drain_events(&mut self) -> io::Result<bool> {
+        for _ in 0..TURN {
+            match self.take_in(false) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
                 Err(error) if nl::is_overrun(&error) => {
                     log::warn!("missed changes of interfaces or addresses: reading them all again");
                     self.resync()?;
@@ -214,6 +208,7 @@ impl Links {
                 }
             }
         }
+        Ok(true)
     }
 
     /// Takes in the answers to requests, and hands out what was refused.
@@ -222,21 +217,28 @@ impl Links {
     /// What the kernel says.
     pub fn drain_refusals(&mut self) -> io::Result<Vec<Refusal>> {
         loop {
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let read = self.requests.receive(&mut buffer);
-            if let Ok(Some(length)) = read {
-                for message in nl::messages(&buffer[..length]) {
-                    self.message(message.kind, message.seq, message.body);
-                }
-            }
-            self.buffer = buffer;
-            match read {
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(std::mem::take(&mut self.refusals)),
-                Err(error) if nl::is_overrun(&error) => {}
+            match self.take_in(true) {
+                Ok(true) => {}
+                Ok(false) => return Ok(std::mem::take(&mut self.refusals)),
+                // Some refusals are lost: what became of the requests has to be looked up.
+                Err(error) if nl::is_overrun(&error) => self.stale = true,
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Reads one datagram, of answers or of events; false if there is none.
+    fn take_in(&mut self, answers: bool) -> io::Result<bool> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let socket = if answers { &self.requests } else { &self.events };
+        let read = socket.receive(&mut buffer);
+        if let Ok(Some(length)) = read {
+            for message in nl::messages(&buffer[..length]) {
+                self.message(message.kind, message.seq, message.body);
+            }
+        }
+        self.buffer = buffer;
+        read.map(|length| length.is_some())
     }
 
     /// Sends a batch of requests in one system call; the kernel has carried them out when this

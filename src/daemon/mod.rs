@@ -109,6 +109,8 @@ pub struct Daemon {
     /// This turn's time.
     now: Instant,
     links: Links,
+    /// More events of interfaces may be waiting than one turn takes.
+    more_link_events: bool,
     addresses: Addresses,
     nets: Vec<Net>,
     instances: Vec<Instance>,
@@ -145,6 +147,7 @@ impl Daemon {
             touched: Vec::new(),
             now: now(),
             links: Links::open()?,
+            more_link_events: false,
             addresses: Addresses::default(),
             nets: Vec::new(),
             instances: Vec::new(),
@@ -216,7 +219,7 @@ impl Daemon {
     /// One turn of the loop. Packets come before timers, always: a process that was stopped or
     /// starved must hear what it missed before it concludes that nobody spoke.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        let backlog = self.nets.iter().any(|net| net.backlog);
+        let backlog = self.more_link_events || self.nets.iter().any(|net| net.backlog);
         match self.poll.poll(events, backlog.then_some(Duration::ZERO)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),

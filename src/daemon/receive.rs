@@ -51,6 +51,9 @@ impl Daemon {
 
     /// Goes on where the last turn had to stop.
     pub(super) fn receive_backlog(&mut self) {
+        if self.more_link_events {
+            self.read_link_events();
+        }
         for net in 0..self.nets.len() {
             if self.nets[net].backlog {
                 self.receive(net);

@@ -41,6 +41,8 @@ pub struct Wheel {
     entries: Vec<Entry>,
     /// First entry of each slot.
     heads: [u32; SLOTS * LEVELS],
+    /// For each slot that is not empty: nothing in it is due before this.
+    soonest: [Instant; SLOTS * LEVELS],
     /// A bit for each slot that is not empty.
     occupied: [u64; LEVELS],
     /// The tick up to which everything has been taken out.
@@ -49,7 +51,13 @@ pub struct Wheel {
 
 impl Default for Wheel {
     fn default() -> Self {
-        Self { entries: Vec::new(), heads: [NONE; SLOTS * LEVELS], occupied: [0; LEVELS], tick: 0 }
+        Self {
+            entries: Vec::new(),
+            heads: [NONE; SLOTS * LEVELS],
+            soonest: [Instant::ZERO; SLOTS * LEVELS],
+            occupied: [0; LEVELS],
+            tick: 0,
+        }
     }
 }
 
@@ -81,8 +89,7 @@ impl Wheel {
     #[must_use]
     pub fn earliest(&self) -> Option<Instant> {
         let level = self.occupied.iter().position(|occupied| *occupied != 0)?;
-        let slot = self.first_slot(level);
-        self.objects_of(level * SLOTS + slot).map(|object| self.entries[object as usize].at).min()
+        Some(self.soonest[level * SLOTS + self.first_slot(level)])
     }
 
     /// Takes out one object whose moment has come; `None` when there is no more.
@@ -90,19 +97,28 @@ impl Wheel {
         loop {
             let level = self.occupied.iter().position(|occupied| *occupied != 0)?;
             let slot = self.first_slot(level);
-            let starts = self.start_of(level, slot);
-            if starts > now.as_nanos() >> TICK_BITS {
+            let index = level * SLOTS + slot;
+            if self.soonest[index] > now {
                 return None;
             }
-            self.tick = self.tick.max(starts);
-            let index = level * SLOTS + slot;
-            if level == 0 {
-                let due = |object: &u32| self.entries[*object as usize].at <= now;
-                let object = self.objects_of(index).find(due)?;
+            let starts = self.start_of(level, slot);
+            let begun = starts <= now.as_nanos() >> TICK_BITS;
+            if begun {
+                self.tick = self.tick.max(starts);
+            }
+            if begun && level > 0 {
+                self.move_down(index);
+                continue;
+            }
+            let due = |object: &u32| self.entries[*object as usize].at <= now;
+            let found = self.objects_of(index).find(due);
+            if let Some(object) = found {
                 self.take_out(object);
                 return Some(object as usize);
             }
-            self.move_down(index);
+            // Whatever was the soonest has been taken out or moved.
+            let soonest = self.objects_of(index).map(|object| self.entries[object as usize].at);
+            self.soonest[index] = soonest.min()?;
         }
     }
 
@@ -123,6 +139,8 @@ impl Wheel {
         let slot = (tick >> (level as u32 * LEVEL_BITS)) as usize % SLOTS;
         let index = level * SLOTS + slot;
         let next = self.heads[index];
+        let soonest = &mut self.soonest[index];
+        *soonest = if next == NONE { at } else { at.min(*soonest) };
         if let Some(next) = self.entries.get_mut(next as usize) {
             next.previous = object;
         }

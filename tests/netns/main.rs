@@ -7,5 +7,6 @@ mod hostile;
 mod interop;
 mod itself;
 mod lab;
+mod rules;
 mod setup;
 mod world;

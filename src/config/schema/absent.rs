@@ -82,7 +82,7 @@ const ABSENT: &[Absent] = &[
     ("global_defs", "stats_dump_file", OUTPUT),
     ("global_defs", "json_dump_file", OUTPUT),
     ("global_defs", "vip_lease", "addresses stay where a killed vipd left them"),
-    ("global_defs", "socket_group", "access to the socket cannot be changed"),
+    ("global_defs", "socket_group", "there is no control socket"),
     ("vrrp_instance", "vrf", SOURCE),
     ("vrrp_instance", "preempt_delay", "it preempts at once, or with nopreempt never"),
     ("vrrp_instance", "timer_expired_backup", "vipd always listens before it concludes"),
