@@ -15,6 +15,15 @@ pub enum Sink {
     Syslog,
 }
 
+impl std::fmt::Display for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Stderr => "stderr",
+            Self::Syslog => "syslog",
+        })
+    }
+}
+
 /// The socket of the system's log daemon.
 const SYSLOG: &str = "/dev/log";
 /// Facility daemon, in a syslog priority.

@@ -78,7 +78,10 @@ fn run() -> Result<u8, Failure> {
         return Ok(exit::OK);
     }
     if let Some(word) = matches.free.first() {
-        return Err(Failure::new(exit::USAGE, format!("unexpected argument \"{word}\"; see vipd -h")));
+        return Err(Failure::new(
+            exit::USAGE,
+            format!("unexpected argument \"{word}\"; see vipd -h"),
+        ));
     }
     let (text_only, test) = (matches.opt_present("T"), matches.opt_present("t"));
     let (config, report) = configuration(&matches, !text_only)?;
@@ -104,7 +107,7 @@ fn configuration(matches: &Matches, here: bool) -> Result<(Option<Config>, Repor
     };
     let bytes = std::fs::read(&file)
         .map_err(|error| Failure::new(exit::CONFIG, format!("cannot read {file}: {error}")))?;
-    let (config, mut report) = config::read(&file, &bytes, format);
+    let (config, mut report) = config::read_bytes(&file, &bytes, format);
     if let (Some(config), true) = (&config, here) {
         preflight::check(config, &mut report);
     }
@@ -175,7 +178,8 @@ fn begin(
 
 /// The run directory and the locked pid file: one daemon on each.
 fn lock(matches: &Matches) -> Result<Lock, Failure> {
-    let directory = matches.opt_str("r").map_or_else(|| PathBuf::from(RUN_DIRECTORY), PathBuf::from);
+    let directory =
+        matches.opt_str("r").map_or_else(|| PathBuf::from(RUN_DIRECTORY), PathBuf::from);
     let file = matches.opt_str("p").map_or_else(|| directory.join("vipd.pid"), PathBuf::from);
     make_directory(&directory)?;
     match host::lock_file(&file) {

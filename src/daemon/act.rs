@@ -39,7 +39,12 @@ impl Daemon {
             let Some(template) = template else { continue };
             let net = &mut self.nets[*net];
             let group = router.family().group();
-            net.outbox.push(template.message(priority, checksum), router.source(), group, net.ifindex);
+            net.outbox.push(
+                template.message(priority, checksum),
+                router.source(),
+                group,
+                net.ifindex,
+            );
         }
         for net in 0..self.nets.len() {
             if !self.nets[net].outbox.is_empty() {
@@ -124,12 +129,17 @@ impl Daemon {
 
     fn tell(&mut self, instance: usize, action: &Action) {
         match action {
-            Action::Transition { from, to, reason } => self.transition(instance, *from, *to, *reason),
+            Action::Transition { from, to, reason } => {
+                self.transition(instance, *from, *to, *reason)
+            }
             Action::PriorityChange { from, to } => {
                 log::info!("{}: priority {from} -> {to}", self.instances[instance].name);
             }
             Action::Remark(remark) => self.remark(instance, remark),
-            Action::Advertise { .. } | Action::Acquire | Action::Release | Action::Announce { .. } => {}
+            Action::Advertise { .. }
+            | Action::Acquire
+            | Action::Release
+            | Action::Announce { .. } => {}
         }
     }
 
@@ -164,7 +174,9 @@ impl Daemon {
                 let name = script.map_or("", |script| self.scripts[*script].name.as_str());
                 format!("check {name} is fine again")
             }
-            Reason::Fault(Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoPrimaryAddress)
+            Reason::Fault(
+                Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoPrimaryAddress,
+            )
             | Reason::Recovered(
                 Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoPrimaryAddress,
             ) => {

@@ -88,7 +88,9 @@ impl Children {
         })?;
         let slot = self.vacant();
         let token = self.first_token + 2 * slot;
-        let watch = |fd: i32, token| registry.register(&mut SourceFd(&fd), Token(token), Interest::READABLE);
+        let watch = |fd: i32, token| {
+            registry.register(&mut SourceFd(&fd), Token(token), Interest::READABLE)
+        };
         let watched = watch(child.pidfd.as_raw_fd(), token).and_then(|()| match &child.output {
             Some(output) => watch(output.as_raw_fd(), token + 1),
             None => Ok(()),
@@ -132,7 +134,10 @@ impl Children {
             }
         };
         let running = self.slots[slot].take()?;
-        let fds = [Some(running.child.pidfd.as_raw_fd()), running.child.output.as_ref().map(AsRawFd::as_raw_fd)];
+        let fds = [
+            Some(running.child.pidfd.as_raw_fd()),
+            running.child.output.as_ref().map(AsRawFd::as_raw_fd),
+        ];
         for fd in fds.into_iter().flatten() {
             let _ = registry.deregister(&mut SourceFd(&fd));
         }
@@ -188,7 +193,9 @@ fn environment() -> Vec<CString> {
     if !all.iter().any(|(name, _)| name == "PATH") {
         all.push(("PATH".to_owned(), super::command::DEFAULT_PATH.to_owned()));
     }
-    all.into_iter().filter_map(|(name, value)| CString::new(format!("{name}={value}")).ok()).collect()
+    all.into_iter()
+        .filter_map(|(name, value)| CString::new(format!("{name}={value}")).ok())
+        .collect()
 }
 
 #[cfg(test)]

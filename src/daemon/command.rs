@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// What a shell would do something with. A command without any of these needs no shell.
 const SHELL_CHARACTERS: &[char] = &[
-    '|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '"', '\'', '*', '?', '[', ']', '#', '~', '=',
-    '%', '!', '{', '}', '\n',
+    '|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '"', '\'', '*', '?', '[', ']', '#', '~',
+    '=', '%', '!', '{', '}', '\n',
 ];
 
 /// Words that only a shell can run.
@@ -94,7 +94,9 @@ fn identity(user: &ScriptUser) -> Result<Option<Identity>, String> {
     match user::identity(&user.user, group) {
         Ok(Some(identity)) => Ok(Some(identity)),
         Ok(None) => Err(match group {
-            Some(group) => format!("there is no user \"{}\" or no group \"{group}\" here", user.user),
+            Some(group) => {
+                format!("there is no user \"{}\" or no group \"{group}\" here", user.user)
+            }
             None => format!("there is no user \"{}\" here", user.user),
         }),
         Err(error) => Err(format!("cannot look up user \"{}\": {error}", user.user)),
@@ -107,7 +109,12 @@ fn from_text(line: &str, identity: Option<Identity>) -> Result<Runnable, String>
     if plain && !SHELL_WORDS.contains(&word) {
         let program = find(word)?;
         let words: Vec<String> = line.split_ascii_whitespace().map(str::to_owned).collect();
-        return Ok(Runnable { program: c_path(&program)?, argv: c_words(&words)?, identity, shell: false });
+        return Ok(Runnable {
+            program: c_path(&program)?,
+            argv: c_words(&words)?,
+            identity,
+            shell: false,
+        });
     }
     // A path that is plain to see must be there, shell or not.
     if word.starts_with('/') && !word.contains(SHELL_CHARACTERS) {

@@ -99,8 +99,7 @@ pub const fn keyword(told: Told, script: Script) -> &'static str {
 /// The settings of the virtual router that an instance asks for.
 #[must_use]
 pub fn settings(instance: &VrrpInstance) -> Settings {
-    let addresses: Vec<IpAddr> =
-        instance.virtual_ipaddress.iter().map(|vip| vip.address).collect();
+    let addresses: Vec<IpAddr> = instance.virtual_ipaddress.iter().map(|vip| vip.address).collect();
     Settings {
         family: addresses.first().map_or(Family::V4, |address| Family::of(*address)),
         version: instance.version,

@@ -107,7 +107,8 @@ impl Daemon {
 
     fn refresh_sockets(&mut self, link: usize) {
         let index = self.links.get(link).index;
-        for net in (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
+        for net in
+            (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
         {
             let it = &mut self.nets[net];
             match index {
@@ -197,8 +198,7 @@ impl Daemon {
                 continue;
             };
             self.addresses.flush(&mut self.links);
-            if let Err(error) =
-                self.announcer.send(index, &gratuitous_arp(mac, address), ARP_FRAME)
+            if let Err(error) = self.announcer.send(index, &gratuitous_arp(mac, address), ARP_FRAME)
             {
                 log::debug!("cannot announce {address}: {error}");
             }

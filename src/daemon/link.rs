@@ -118,12 +118,6 @@ impl Links {
         self.table.len()
     }
 
-    /// No interface is watched.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
-    }
-
     /// Whether something may have changed since this was last asked.
     pub fn take_dirty(&mut self, link: usize) -> bool {
         self.dirty.get_mut(link).is_some_and(std::mem::take)

@@ -17,7 +17,7 @@ mod receive;
 mod script;
 mod status;
 mod stop;
-mod wheel;
+pub mod wheel;
 
 use crate::config::Config;
 use crate::sys::packet::PacketSocket;

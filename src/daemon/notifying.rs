@@ -33,7 +33,8 @@ impl Daemon {
             if self.start_notify(instance, &news, script) {
                 return;
             }
-            next = self.instances[instance].queue.done().map(|(news, script)| (news.clone(), script));
+            next =
+                self.instances[instance].queue.done().map(|(news, script)| (news.clone(), script));
         }
     }
 

@@ -41,9 +41,6 @@ fn runnable(command: &Command, user: Option<&ScriptUser>, report: &mut Report) {
 
 fn interface(name: &str, place: Place, report: &mut Report) {
     if !Path::new("/sys/class/net").join(name).exists() {
-        report.warning(
-            place,
-            format!("there is no interface {name} here: FAULT until it appears"),
-        );
+        report.warning(place, format!("there is no interface {name} here: FAULT until it appears"));
     }
 }

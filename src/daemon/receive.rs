@@ -15,8 +15,7 @@ impl Daemon {
     pub(super) fn receive(&mut self, net: usize) {
         let Some(mut inbox) = self.inbox.take() else { return };
         let mut read = 0;
-        loop {
-            let Some(socket) = self.nets.get(net).and_then(|net| net.socket.as_ref()) else { break };
+        while let Some(socket) = self.nets.get(net).and_then(|net| net.socket.as_ref()) {
             let count = match socket.receive(&mut inbox) {
                 Ok(count) => count,
                 Err(error) => {

@@ -49,7 +49,13 @@ impl Script {
     }
 
     /// Remembers how a run ended; true if it ended otherwise than the one before.
-    pub fn remember(&mut self, now: Instant, success: bool, result: String, output: String) -> bool {
+    pub fn remember(
+        &mut self,
+        now: Instant,
+        success: bool,
+        result: String,
+        output: String,
+    ) -> bool {
         let news = self.last.as_ref().is_none_or(|last| last.result != result);
         self.last = Some(LastRun { success, result, output, at: now });
         news

@@ -43,12 +43,7 @@ pub struct Wheel {
 
 impl Default for Wheel {
     fn default() -> Self {
-        Self {
-            entries: Vec::new(),
-            heads: [NONE; SLOTS * LEVELS],
-            occupied: [0; LEVELS],
-            tick: 0,
-        }
+        Self { entries: Vec::new(), heads: [NONE; SLOTS * LEVELS], occupied: [0; LEVELS], tick: 0 }
     }
 }
 

@@ -1,0 +1,173 @@
+//! Ethernet frames, sent and captured.
+
+use super::socket::{self, Control};
+use super::{cvt, cvt_len};
+use std::io;
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+/// Frames of one system call.
+const BATCH: usize = 64;
+
+/// A packet socket.
+#[derive(Debug)]
+pub struct PacketSocket(OwnedFd);
+
+/// A frame that was captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its length; what did not fit the buffer is cut off.
+    pub len: usize,
+    /// It was sent by this host.
+    pub outgoing: bool,
+    /// When, in nanoseconds since 1970, by the kernel.
+    pub time_ns: u64,
+}
+
+impl PacketSocket {
+    /// A socket that sends on any interface and receives nothing.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn open() -> io::Result<Self> {
+        socket::open(libc::AF_PACKET, libc::SOCK_RAW, 0).map(Self)
+    }
+
+    /// A socket that hears everything on one interface.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn capture(ifindex: u32) -> io::Result<Self> {
+        let capture = Self::open()?;
+        let fd = &capture.0;
+        socket::receive_buffer(fd, 16 << 20)?;
+        socket::set(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1i32)?;
+        let (name, length) = address(ifindex, libc::ETH_P_ALL as u16);
+        // SAFETY: `name` is readable for `length` bytes.
+        cvt(unsafe { libc::bind(fd.as_raw_fd(), std::ptr::from_ref(&name).cast(), length) })?;
+        let promiscuous = libc::packet_mreq {
+            mr_ifindex: ifindex as _,
+            mr_type: libc::PACKET_MR_PROMISC as _,
+            mr_alen: 0,
+            mr_address: [0; 8],
+        };
+        socket::set(fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &promiscuous)?;
+        Ok(capture)
+    }
+
+    /// Sends frames of one length that lie back to back.
+    ///
+    /// # Errors
+    /// The first refusal; what comes after it is not sent.
+    pub fn send(&self, ifindex: u32, frames: &[u8], frame_len: usize) -> io::Result<()> {
+        let (mut name, name_length) = address(ifindex, 0);
+        for batch in frames.chunks(frame_len * BATCH) {
+            // SAFETY: all-zero is a valid value of both C structures.
+            let (mut vectors, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
+                unsafe { (mem::zeroed(), mem::zeroed()) };
+            let mut count = 0;
+            for ((frame, vector), header) in
+                batch.chunks(frame_len).zip(&mut vectors).zip(&mut headers)
+            {
+                vector.iov_base = frame.as_ptr().cast_mut().cast();
+                vector.iov_len = frame.len() as _;
+                header.msg_hdr.msg_name = std::ptr::from_mut(&mut name).cast();
+                header.msg_hdr.msg_namelen = name_length;
+                header.msg_hdr.msg_iov = vector;
+                header.msg_hdr.msg_iovlen = 1;
+                count += 1;
+            }
+            self.send_batch(&mut headers[..count])?;
+        }
+        Ok(())
+    }
+
+    fn send_batch(&self, headers: &mut [libc::mmsghdr]) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < headers.len() {
+            let rest = &mut headers[sent..];
+            let flags = libc::MSG_DONTWAIT;
+            // SAFETY: the headers point to memory that `send` keeps alive, with its length; the
+            // kernel only reads the frames.
+            let count = unsafe {
+                libc::sendmmsg(self.0.as_raw_fd(), rest.as_mut_ptr(), rest.len() as _, flags as _)
+            };
+            match cvt(count) {
+                Ok(count) => sent += (count as usize).max(1),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next captured frame; `None` if there is none.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Frame>> {
+        let mut control = Control::EMPTY;
+        let mut vector =
+            libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() as _ };
+        // SAFETY: all-zero is a valid value of both C structures.
+        let (mut name, mut header): (libc::sockaddr_ll, libc::msghdr) =
+            unsafe { (mem::zeroed(), mem::zeroed()) };
+        header.msg_name = std::ptr::from_mut(&mut name).cast();
+        header.msg_namelen = mem::size_of_val(&name) as _;
+        header.msg_iov = &mut vector;
+        header.msg_iovlen = 1;
+        header.msg_control = control.0.as_mut_ptr().cast();
+        header.msg_controllen = control.0.len() as _;
+        // SAFETY: the header points to live memory, with its length.
+        let read = unsafe { libc::recvmsg(self.0.as_raw_fd(), &mut header, libc::MSG_DONTWAIT) };
+        match cvt_len(read) {
+            Ok(len) => {
+                let outgoing = name.sll_pkttype == libc::PACKET_OUTGOING;
+                Ok(Some(Frame { len, outgoing, time_ns: time_of(&header) }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl AsRawFd for PacketSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn address(ifindex: u32, protocol: u16) -> (libc::sockaddr_ll, libc::socklen_t) {
+    // SAFETY: all-zero is a valid sockaddr_ll.
+    let mut name: libc::sockaddr_ll = unsafe { mem::zeroed() };
+    name.sll_family = libc::AF_PACKET as _;
+    name.sll_protocol = protocol.to_be();
+    name.sll_ifindex = ifindex as _;
+    name.sll_halen = 6;
+    (name, mem::size_of::<libc::sockaddr_ll>() as _)
+}
+
+/// The kernel's time stamp of a frame; 0 if there is none.
+fn time_of(header: &libc::msghdr) -> u64 {
+    // SAFETY: the header is one that the kernel has filled in, its control memory is live.
+    let mut next = unsafe { libc::CMSG_FIRSTHDR(header) };
+    while !next.is_null() {
+        // SAFETY: what is not null lies within the control memory, aligned; the kernel wrote a
+        // whole structure behind each header.
+        unsafe {
+            if ((*next).cmsg_level, (*next).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS)
+            {
+                let time = libc::CMSG_DATA(next).cast::<libc::timespec>().read_unaligned();
+                return time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64;
+            }
+            next = libc::CMSG_NXTHDR(header, next);
+        }
+    }
+    0
+}

@@ -1,0 +1,92 @@
+//! What all kinds of sockets have in common.
+
+use super::cvt;
+use std::io;
+use std::mem;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// Room for the control messages of a packet, aligned for their headers.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+pub(super) struct Control(pub(super) [u8; 128]);
+
+impl Control {
+    pub(super) const EMPTY: Self = Self([0; 128]);
+}
+
+pub(super) fn open(domain: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
+    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: the call has no pointers.
+    let fd = cvt(unsafe { libc::socket(domain, kind, protocol) })?;
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sets an option to a value that the kernel reads as plain bytes.
+pub(super) fn set<T: Copy>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> io::Result<()> {
+    // SAFETY: `value` is readable for its size; every T here is a C structure or an integer.
+    cvt(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            std::ptr::from_ref(value).cast(),
+            mem::size_of::<T>() as libc::socklen_t,
+        )
+    })
+    .map(drop)
+}
+
+/// A receive buffer of so many bytes, beyond the system's limit if we may.
+pub(super) fn receive_buffer(fd: &OwnedFd, bytes: usize) -> io::Result<()> {
+    let bytes = bytes as libc::c_int;
+    set(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &bytes)
+        .or_else(|_| set(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, &bytes))
+}
+
+/// An address as the kernel wants it, and the length of it.
+pub(super) fn to_sockaddr(
+    address: IpAddr,
+    ifindex: u32,
+) -> (libc::sockaddr_storage, libc::socklen_t) {
+    // SAFETY: all-zero is a valid sockaddr_storage.
+    let mut storage: libc::sockaddr_storage = unsafe { mem::zeroed() };
+    let length = match address {
+        IpAddr::V4(address) => {
+            // SAFETY: sockaddr_storage is large enough and aligned for every kind of address.
+            let inet =
+                unsafe { &mut *std::ptr::from_mut(&mut storage).cast::<libc::sockaddr_in>() };
+            inet.sin_family = libc::AF_INET as _;
+            inet.sin_addr.s_addr = u32::from_ne_bytes(address.octets());
+            mem::size_of::<libc::sockaddr_in>()
+        }
+        IpAddr::V6(address) => {
+            // SAFETY: as above.
+            let inet =
+                unsafe { &mut *std::ptr::from_mut(&mut storage).cast::<libc::sockaddr_in6>() };
+            inet.sin6_family = libc::AF_INET6 as _;
+            inet.sin6_addr.s6_addr = address.octets();
+            inet.sin6_scope_id = ifindex;
+            mem::size_of::<libc::sockaddr_in6>()
+        }
+    };
+    (storage, length as libc::socklen_t)
+}
+
+/// The address in what the kernel wrote; unspecified if it is of another kind.
+pub(super) fn from_sockaddr(storage: &libc::sockaddr_storage) -> IpAddr {
+    match i32::from(storage.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says that it is one, and the storage is large enough.
+            let inet = unsafe { &*std::ptr::from_ref(storage).cast::<libc::sockaddr_in>() };
+            Ipv4Addr::from(inet.sin_addr.s_addr.to_ne_bytes()).into()
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let inet = unsafe { &*std::ptr::from_ref(storage).cast::<libc::sockaddr_in6>() };
+            Ipv6Addr::from(inet.sin6_addr.s6_addr).into()
+        }
+        _ => Ipv4Addr::UNSPECIFIED.into(),
+    }
+}

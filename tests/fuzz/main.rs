@@ -1,0 +1,170 @@
+//! Random bytes at everything that reads what others wrote. Nothing may panic, nothing may loop,
+//! and what is accepted must survive being written and read again.
+//!
+//! `make fuzz` for a minute each (SECONDS=n for longer); a plain `make test` runs a moment of it.
+//! The seed is printed, and FUZZ_SEED=n repeats it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+use vipd::config::{read_bytes, Format};
+use vipd::sys::netlink;
+use vipd::wire::advert::{parse, ChecksumForm, Fields, Template};
+use vipd::wire::{Family, Meta, Version};
+
+/// A generator of test bytes (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+
+    /// Changes, cuts, repeats or inserts a few bytes.
+    fn mutate(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..=self.below(4) {
+            let at = self.below(bytes.len() + 1);
+            match self.below(5) {
+                0 => bytes.truncate(at),
+                1 => bytes.insert(at, self.next() as u8),
+                2 if at < bytes.len() => bytes[at] = self.next() as u8,
+                3 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
+                _ => {
+                    let piece =
+                        bytes[at..].iter().copied().take(self.below(16)).collect::<Vec<_>>();
+                    let to = self.below(bytes.len() + 1);
+                    bytes.splice(to..to, piece);
+                }
+            }
+        }
+    }
+}
+
+/// Runs a target on mutations of its corpus until the time is over; prints how often.
+fn fuzz(name: &str, corpus: &[Vec<u8>], mut target: impl FnMut(&[u8], &mut Random)) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let span = Duration::from_millis(number("FUZZ_SECONDS").map_or(500, |seconds| seconds * 1000));
+    let clock = || Instant::now().elapsed().as_nanos() as u64 ^ u64::from(std::process::id()) << 20;
+    let seed = number("FUZZ_SEED").unwrap_or_else(clock);
+    println!("{name}: FUZZ_SEED={seed}");
+    let mut random = Random(seed);
+    let (begin, mut runs) = (Instant::now(), 0u64);
+    while begin.elapsed() < span {
+        for _ in 0..100 {
+            let mut bytes = corpus[random.below(corpus.len())].clone();
+            random.mutate(&mut bytes);
+            target(&bytes, &mut random);
+            runs += 1;
+        }
+    }
+    println!("{name}: {runs} runs");
+    assert!(runs > 0);
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2)
+        .filter_map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok())
+        .collect()
+}
+
+/// `emit` of what was read is what was read.
+#[test]
+fn adverts() {
+    let corpus: Vec<_> = [
+        "310a6401006405fdc0000201",
+        "310a64010064a88ec0000201",
+        "210a64010001b8f1c00002010000000000000000",
+        "210a640101017ba5c00002017365637265740000",
+        "310a640200644023fe80000000000000000000000000000120010db8000000000000000000000001",
+    ]
+    .into_iter()
+    .map(hex)
+    .collect();
+    let v4: IpAddr = Ipv4Addr::new(192, 0, 2, 2).into();
+    let v6: IpAddr = "fe80::2".parse().unwrap_or(v4);
+    fuzz("adverts", &corpus, |bytes, random| {
+        let source = if random.below(2) == 0 { v4 } else { v6 };
+        let destination = Family::of(source).group();
+        let meta = Meta { source, destination, ttl: 255 };
+        // Half of the mutations get a right checksum, or nearly nothing would pass it.
+        let mut bytes = bytes.to_vec();
+        if random.below(2) == 0 && bytes.len() >= 8 {
+            bytes[6..8].fill(0);
+            let sum = vipd::wire::checksum::Sum::default().add(&bytes);
+            bytes[6..8].copy_from_slice(&sum.finish().to_be_bytes());
+        }
+        let Ok(advert) = parse(&meta, &bytes) else { return };
+        let addresses: Vec<IpAddr> = advert.addresses.iter().collect();
+        let fields = Fields {
+            version: advert.version,
+            vrid: advert.vrid,
+            interval: advert.interval,
+            auth_pass: advert.authentication.filter(|a| a.kind == 1).map(|a| a.data),
+            addresses: &addresses,
+        };
+        let mut template = Template::new(&fields, source, destination);
+        let again = template.message(advert.priority, advert.checksum);
+        let read = parse(&meta, again);
+        assert!(read.is_ok_and(|read| {
+            read.priority == advert.priority && read.addresses.iter().eq(addresses.iter().copied())
+        }));
+        if advert.version == Version::V3 && advert.checksum == ChecksumForm::Message {
+            // All but the reserved bits, which are ours to send as 0.
+            assert_eq!((&again[..4], &again[8..]), (&bytes[..4], &bytes[8..]));
+        }
+    });
+}
+
+#[test]
+fn toml() {
+    let sample = include_bytes!("../../conf/vipd.toml").to_vec();
+    let small = b"[vrrp_script.a]\nscript = \"true\"\nweight = -20\n[vrrp_instance.b]\n\
+        interface = \"eth0\"\nvirtual_router_id = 5\npriority = 100\nadvert_int = 1\n\
+        virtual_ipaddress = [\"192.0.2.1/24 dev eth0 label eth0:1\"]\ntrack_script = [\"a\"]\n"
+        .to_vec();
+    fuzz("toml", &[small, sample], |bytes, _| {
+        let (config, report) = read_bytes("fuzz.toml", bytes, Format::Toml);
+        assert_eq!(config.is_none(), report.has_errors());
+        assert!(report.to_string().len() < 1 << 20);
+    });
+}
+
+#[test]
+fn netlink_messages() {
+    let mut link = Vec::new();
+    let mut builder = netlink::Builder::new(&mut link);
+    builder.begin(netlink::RTM_NEWLINK, 0, 1);
+    builder.header(&[0; 16]);
+    builder.attribute(netlink::IFLA_IFNAME, b"eth0\0");
+    builder.attribute(netlink::IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1]);
+    builder.end();
+    let mut address = Vec::new();
+    let mut builder = netlink::Builder::new(&mut address);
+    builder.begin(netlink::RTM_NEWADDR, 0, 2);
+    builder.header(&netlink::if_addr(netlink::AF_INET, 24, 0, 0, 1));
+    builder.attribute(netlink::IFA_LOCAL, &[192, 0, 2, 1]);
+    builder.attribute(netlink::IFA_PROTO, &[112]);
+    builder.end();
+    let both = [link.clone(), address.clone()].concat();
+    fuzz("netlink", &[link, address, both], |bytes, _| {
+        let mut seen = 0;
+        for message in netlink::messages(bytes) {
+            seen += 1;
+            let _ = netlink::error_code(message.body);
+            if let Some((_, rest)) = netlink::IfInfo::parse(message.body) {
+                seen += netlink::attributes(rest).count();
+            }
+            if let Some((_, rest)) = netlink::IfAddr::parse(message.body) {
+                seen += netlink::attributes(rest).count();
+            }
+        }
+        assert!(seen <= 2 * bytes.len());
+    });
+}
