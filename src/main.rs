@@ -107,12 +107,11 @@ fn configuration(matches: &Matches, here: bool) -> Result<(Option<Config>, Repor
     };
     let bytes = std::fs::read(&file)
         .map_err(|error| Failure::new(exit::CONFIG, format!("cannot read {file}: {error}")))?;
-    let (config, mut report) = config::read_bytes(&file, &bytes, format);
-    if let (Some(config), true) = (&config, here) {
-        preflight::check(config, &mut report);
-    }
-    let config = config.filter(|_| !report.has_errors());
-    Ok((config, report))
+    Ok(config::read_bytes(&file, &bytes, format, &|config, report| {
+        if here {
+            preflight::check(config, report);
+        }
+    }))
 }
 
 /// From here on there are a log, a pid file and, unless it stays in the foreground, a process of

@@ -204,24 +204,41 @@ pub enum Format {
     Toml,
 }
 
+/// More to find out about a configuration: what this host has to say of it. It is asked even if the
+/// text has errors, with what could be read, so that all that is wrong is told at once.
+pub type Further<'a> = &'a dyn Fn(&Config, &mut Report);
+
 /// Reads a configuration. Returns all that is wrong with it, not the first thing; the
 /// configuration is there if and only if the report holds no error.
 #[must_use]
-pub fn read(file: &str, text: &str, format: Format) -> (Option<Config>, Report) {
+pub fn read(
+    file: &str,
+    text: &str,
+    format: Format,
+    further: Further<'_>,
+) -> (Option<Config>, Report) {
     let mut report = Report::new(file, text);
     let tree = match format {
         Format::Toml => toml::parse(text, &mut report),
     };
     // Where the syntax is wrong, half of what the schema would miss is only misread.
-    let config = tree.and_then(|tree| schema::build(&tree, &mut report));
+    let config = tree.map(|tree| schema::build(&tree, &mut report));
+    if let Some(config) = &config {
+        further(config, &mut report);
+    }
     (config.filter(|_| !report.has_errors()), report)
 }
 
 /// [`read`] for the bytes of a file, which may not be UTF-8: that is an error with a place, too.
 #[must_use]
-pub fn read_bytes(file: &str, bytes: &[u8], format: Format) -> (Option<Config>, Report) {
+pub fn read_bytes(
+    file: &str,
+    bytes: &[u8],
+    format: Format,
+    further: Further<'_>,
+) -> (Option<Config>, Report) {
     let error = match core::str::from_utf8(bytes) {
-        Ok(text) => return read(file, text, format),
+        Ok(text) => return read(file, text, format, further),
         Err(error) => error,
     };
     let mut report = Report::new(file, &String::from_utf8_lossy(bytes));

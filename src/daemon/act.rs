@@ -148,9 +148,9 @@ impl Daemon {
         let now = self.now;
         let it = &mut self.instances[instance];
         let level = match (from, to) {
-            (_, StateName::Fault) => log::Level::Warn,
-            (StateName::Master, _) | (_, StateName::Master) => log::Level::Warn,
-            (_, StateName::Init | StateName::Backup) => log::Level::Info,
+            (_, StateName::Init) => log::Level::Info,
+            (StateName::Master, _) | (_, StateName::Master | StateName::Fault) => log::Level::Warn,
+            (_, StateName::Backup) => log::Level::Info,
         };
         log::log!(level, "{}: {from} -> {to}: {why}", it.name);
         it.since = now;

@@ -60,6 +60,9 @@ impl Daemon {
     }
 
     fn run_check(&mut self, script: usize) {
+        if self.stopping.is_some() {
+            return;
+        }
         let it = &self.scripts[script];
         let owner = Owner::Check(script);
         let started = match &it.runnable {
@@ -103,6 +106,9 @@ impl Daemon {
         let it = &self.scripts[script];
         let (name, settings) = (&it.name, it.check.settings());
         match verdict {
+            Verdict::Up if it.last.as_ref().is_some_and(|last| !last.success) => {
+                log::info!("check {name}: counts as fine again (fault_hold is over)");
+            }
             Verdict::Up => log::info!("check {name}: is fine now (rise {})", settings.rise),
             Verdict::Down => log::warn!(
                 "check {name}: has failed now (fall {}): {}",

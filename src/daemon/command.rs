@@ -89,7 +89,11 @@ impl Runnable {
     }
 }
 
-fn identity(user: &ScriptUser) -> Result<Option<Identity>, String> {
+/// Finds a user.
+///
+/// # Errors
+/// A sentence for a person.
+pub fn identity(user: &ScriptUser) -> Result<Option<Identity>, String> {
     let group = user.group.as_deref();
     match user::identity(&user.user, group) {
         Ok(Some(identity)) => Ok(Some(identity)),

@@ -68,7 +68,6 @@ impl Daemon {
     pub(super) fn read_link_events(&mut self) {
         if let Err(error) = self.links.drain_events() {
             log::error!("cannot hear of changes of interfaces: {error}");
-            self.upkeep_soon();
         }
     }
 
@@ -106,7 +105,7 @@ impl Daemon {
     }
 
     fn refresh_sockets(&mut self, link: usize) {
-        let index = self.links.get(link).index;
+        let (index, up) = (self.links.get(link).index, self.links.get(link).up);
         for net in
             (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
         {
@@ -115,12 +114,15 @@ impl Daemon {
                 None => it.close(),
                 Some(index) if it.socket.is_some() && it.ifindex == index => {
                     // The switch may have forgotten us while the link was down.
-                    if let Err(error) = it.socket.as_ref().map_or(Ok(()), RawSocket::rejoin) {
+                    let came_up = up && !it.was_up;
+                    let socket = it.socket.as_ref().filter(|_| came_up);
+                    if let Err(error) = socket.map_or(Ok(()), RawSocket::rejoin) {
                         log::debug!("cannot join the multicast group again: {error}");
                     }
                 }
                 Some(index) => self.open(net, index),
             }
+            self.nets[net].was_up = up;
         }
     }
 
@@ -206,7 +208,7 @@ impl Daemon {
         self.addresses.flush(&mut self.links);
     }
 
-    fn upkeep_soon(&mut self) {
+    pub(super) fn upkeep_soon(&mut self) {
         self.upkeep_at = self.upkeep_at.min(self.now + RETRY);
         self.touch(Object::Interfaces);
     }
@@ -215,6 +217,12 @@ impl Daemon {
     pub(super) fn look_after_interfaces(&mut self) {
         self.upkeep_at = self.now + UPKEEP;
         self.count_strangers();
+        if self.links.is_stale() {
+            if let Err(error) = self.links.resync() {
+                log::error!("cannot read the interfaces and addresses: {error}");
+            }
+            self.refresh_links();
+        }
         for net in 0..self.nets.len() {
             let it = &self.nets[net];
             let Some(index) = self.links.get(it.link).index.filter(|_| it.socket.is_none()) else {

@@ -65,6 +65,8 @@ pub struct Links {
     table: Vec<Link>,
     dirty: Vec<bool>,
     refusals: Vec<Refusal>,
+    /// What is known may not be true any more.
+    stale: bool,
 }
 
 impl Links {
@@ -81,6 +83,7 @@ impl Links {
             table: Vec::new(),
             dirty: Vec::new(),
             refusals: Vec::new(),
+            stale: false,
         })
     }
 
@@ -126,14 +129,19 @@ impl Links {
     /// Asks for everything anew.
     ///
     /// # Errors
-    /// What the kernel says; then the table is as far as the answer came.
+    /// What the kernel says; then what was known before still stands.
     pub fn resync(&mut self) -> io::Result<()> {
+        let known = self.table.clone();
         for link in &mut self.table {
             *link = Link { name: std::mem::take(&mut link.name), ..Link::default() };
         }
         self.dirty.fill(true);
-        self.dump(nl::RTM_GETLINK)?;
-        self.dump(nl::RTM_GETADDR)
+        let read = self.dump(nl::RTM_GETLINK).and_then(|()| self.dump(nl::RTM_GETADDR));
+        self.stale = read.is_err();
+        if read.is_err() {
+            self.table = known;
+        }
+        read
     }
 
     fn dump(&mut self, kind: u16) -> io::Result<()> {
@@ -200,7 +208,10 @@ impl Links {
                     log::warn!("missed changes of interfaces or addresses: reading them all again");
                     self.resync()?;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.stale = true;
+                    return Err(error);
+                }
             }
         }
     }
@@ -232,9 +243,17 @@ impl Links {
     /// returns.
     ///
     /// # Errors
-    /// What the kernel says of the batch as a whole.
+    /// What the kernel says of the batch as a whole; then nobody knows what was carried out.
     pub fn submit(&mut self, batch: &[u8]) -> io::Result<()> {
-        self.requests.send(batch)
+        let sent = self.requests.send(batch);
+        self.stale |= sent.is_err();
+        sent
+    }
+
+    /// What is known may not be true any more: it is time for `resync`.
+    #[must_use]
+    pub const fn is_stale(&self) -> bool {
+        self.stale
     }
 
     fn message(&mut self, kind: u16, seq: u32, body: &[u8]) {

@@ -276,6 +276,9 @@ impl Daemon {
     /// Performs what was decided, and files the deadlines.
     fn finish_turn(&mut self) {
         self.perform();
+        if self.links.is_stale() {
+            self.upkeep_soon();
+        }
         let mut touched = std::mem::take(&mut self.touched);
         for object in touched.drain(..) {
             let deadline = self.deadline(object);
@@ -332,7 +335,11 @@ impl Daemon {
 
     /// Hands an event to a virtual router and keeps what it wants done.
     fn feed(&mut self, instance: usize, event: Event<'_>) {
-        self.instances[instance].router.handle(self.now, event, &mut self.actions);
+        self.feed_at(self.now, instance, event);
+    }
+
+    fn feed_at(&mut self, at: Instant, instance: usize, event: Event<'_>) {
+        self.instances[instance].router.handle(at, event, &mut self.actions);
         self.pending.extend(self.actions.drain(..).map(|action| (instance, action)));
         self.touch(Object::Router(instance));
     }

@@ -25,6 +25,8 @@ pub struct Net {
     pub strangers: Option<RawSocket>,
     /// Index of the interface that the sockets belong to.
     pub ifindex: u32,
+    /// The interface was up when it was last looked at.
+    pub was_up: bool,
     /// Instance of each VRID.
     instances: [u16; 256],
     /// More may be waiting than one turn reads.
@@ -53,6 +55,7 @@ impl Net {
             socket: None,
             strangers: None,
             ifindex: 0,
+            was_up: false,
             instances: [NOBODY; 256],
             backlog: false,
             statistics: Statistics::default(),

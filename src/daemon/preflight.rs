@@ -1,7 +1,7 @@
 //! What a configuration needs of this host, checked before anything is used: a start fails, and
 //! `vipd -t` complains, for the same reasons.
 
-use super::command::Runnable;
+use super::command::{identity, Runnable};
 use crate::config::error::{Place, Report};
 use crate::config::{Command, Config, ScriptUser};
 use std::path::Path;
@@ -10,6 +10,12 @@ use std::path::Path;
 /// missing interface a warning, for it may come.
 pub fn check(config: &Config, report: &mut Report) {
     let script_user = config.global_defs.script_user.as_ref();
+    let users = config.vrrp_script.iter().filter_map(|script| script.user.as_ref());
+    for user in users.chain(script_user) {
+        if let Err(error) = identity(user) {
+            report.error(user.place, error);
+        }
+    }
     for script in &config.vrrp_script {
         runnable(&script.script, script.user.as_ref().or(script_user), report);
     }
@@ -33,7 +39,11 @@ pub fn check(config: &Config, report: &mut Report) {
     }
 }
 
+/// Whether a command can be run, if its user is there: that was told.
 fn runnable(command: &Command, user: Option<&ScriptUser>, report: &mut Report) {
+    if user.is_some_and(|user| identity(user).is_err()) {
+        return;
+    }
     if let Err(error) = Runnable::new(command, user) {
         report.error(command.place, error);
     }

@@ -1,19 +1,29 @@
 //! Packets: from a socket to the virtual router that they are for.
 
 use super::Daemon;
+use crate::sys::clock;
 use crate::sys::raw::Packet;
 use crate::vrrp::event::Event;
+use crate::vrrp::time::Instant;
 use crate::wire::advert::{claimed_vrid, parse};
 use crate::wire::{Discard, Meta};
+use std::time::Duration;
 
 /// Packets that are read of one socket in one turn: more than a receive buffer holds by default, so
 /// that a backlog is always heard out, and not so many that a flood could starve the timers.
 const TURN: usize = 512;
 
+/// A packet that waited for us counts from its arrival, if that was no longer ago than this: what
+/// it takes to wake up is not to be charged to the MASTER's patience. After a stall it counts from
+/// now, for the newest packets may have been lost.
+const WAKE_UP: Duration = Duration::from_millis(5);
+
 impl Daemon {
     /// Reads what waits in the socket of a net.
     pub(super) fn receive(&mut self, net: usize) {
         let Some(mut inbox) = self.inbox.take() else { return };
+        let (seconds, nanos) = clock::realtime();
+        let wall = seconds as u64 * 1_000_000_000 + u64::from(nanos);
         let mut read = 0;
         while let Some(socket) = self.nets.get(net).and_then(|net| net.socket.as_ref()) {
             let count = match socket.receive(&mut inbox) {
@@ -25,7 +35,10 @@ impl Daemon {
                 }
             };
             for slot in 0..count {
-                self.packet(net, &inbox.packet(slot));
+                let packet = inbox.packet(slot);
+                let age = Duration::from_nanos(wall.saturating_sub(packet.arrived_ns));
+                let at = if age <= WAKE_UP { self.now - age } else { self.now };
+                self.packet(net, at, &packet);
             }
             read += count;
             self.nets[net].backlog = count == inbox.slots() && read >= TURN;
@@ -45,7 +58,7 @@ impl Daemon {
         }
     }
 
-    fn packet(&mut self, net: usize, packet: &Packet<'_>) {
+    fn packet(&mut self, net: usize, at: Instant, packet: &Packet<'_>) {
         let Packet { source, destination, ttl, .. } = *packet;
         let meta = Meta { source, destination, ttl };
         let parsed = match packet.truncated {
@@ -59,10 +72,10 @@ impl Daemon {
         let instance = vrid.and_then(|vrid| self.nets[net].instance(vrid));
         match (instance, parsed) {
             (Some(instance), Ok(advert)) => {
-                self.feed(instance, Event::Advert { source, advert: &advert });
+                self.feed_at(at, instance, Event::Advert { source, advert: &advert });
             }
             (Some(instance), Err(reason)) => {
-                self.feed(instance, Event::Discarded { source, reason });
+                self.feed_at(at, instance, Event::Discarded { source, reason });
             }
             (None, Ok(_)) => self.nets[net].statistics.count(Discard::Vrid),
             (None, Err(reason)) => self.nets[net].statistics.count(reason),
@@ -78,7 +91,7 @@ impl Daemon {
             while let Some(strangers) = &self.nets[net].strangers {
                 let count = strangers.receive(&mut inbox).unwrap_or(0);
                 for slot in 0..count {
-                    self.packet(net, &inbox.packet(slot));
+                    self.packet(net, self.now, &inbox.packet(slot));
                 }
                 read += count;
                 if count < inbox.slots() || read >= TURN {

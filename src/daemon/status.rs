@@ -26,7 +26,7 @@ impl Daemon {
             log::info!(
                 "status: interface {name} {family}: send_errors {}{}",
                 net.send_errors,
-                counters(&net.statistics)
+                errors(&net.statistics)
             );
         }
     }
@@ -53,11 +53,13 @@ impl Daemon {
 
 /// ` name value` for each counter, the errors only if they are not 0.
 fn counters(statistics: &Statistics) -> String {
-    let mut text = String::new();
-    for (number, (name, value)) in statistics.named().enumerate() {
-        if number < 5 || value > 0 {
-            text.push_str(&format!(" {name} {value}"));
-        }
-    }
-    text
+    let counted = |(name, value)| format!(" {name} {value}");
+    statistics.named().take(Statistics::TRAFFIC).map(counted).collect::<String>()
+        + &errors(statistics)
+}
+
+/// ` name value` for each counter of errors that is not 0.
+fn errors(statistics: &Statistics) -> String {
+    let errors = statistics.named().skip(Statistics::TRAFFIC);
+    errors.filter(|(_, value)| *value > 0).map(|(name, value)| format!(" {name} {value}")).collect()
 }

@@ -68,6 +68,7 @@ impl RawSocket {
         // Between the first system call and the filter something may have come in.
         raw.discard_queue();
         socket::receive_buffer(&raw.fd, options.receive_buffer)?;
+        socket::set(&raw.fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1i32)?;
         if options.ipv6 {
             raw.set_up_v6(options)?;
         } else {
@@ -286,6 +287,8 @@ pub struct Packet<'a> {
     pub ttl: u8,
     /// Index of the interface that it came in by; 0 if the kernel did not tell.
     pub ifindex: u32,
+    /// When it arrived, in nanoseconds since 1970; 0 if the kernel did not tell.
+    pub arrived_ns: u64,
     /// It did not fit.
     pub truncated: bool,
 }
@@ -342,8 +345,15 @@ impl Inbox {
         let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
         let source = socket::from_sockaddr(&self.names[slot]);
         let destination = Ipv4Addr::UNSPECIFIED.into();
-        let mut packet =
-            Packet { payload: bytes, source, destination, ttl: 0, ifindex: 0, truncated };
+        let mut packet = Packet {
+            payload: bytes,
+            source,
+            destination,
+            ttl: 0,
+            ifindex: 0,
+            arrived_ns: 0,
+            truncated,
+        };
         packet.read_control(&header.msg_hdr);
         if source.is_ipv4() {
             packet.strip_header();
@@ -365,6 +375,10 @@ impl Packet<'_> {
                     (libc::IPPROTO_IP, libc::IP_TTL)
                     | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
                         self.ttl = data.cast::<libc::c_int>().read_unaligned() as u8;
+                    }
+                    (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                        let time = data.cast::<libc::timespec>().read_unaligned();
+                        self.arrived_ns = time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64;
                     }
                     (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
                         let info = data.cast::<libc::in_pktinfo>().read_unaligned();

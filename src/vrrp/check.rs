@@ -238,6 +238,10 @@ impl Check {
         if self.next_at.is_none() {
             return;
         }
+        if !success && self.tracker.verdict() == Verdict::Down {
+            // It fails again by itself: no longer a matter of the hold.
+            self.held_until = None;
+        }
         if self.tracker.result(success) {
             self.held_until = None;
             out.push(Action::Verdict(self.tracker.verdict()));
@@ -369,6 +373,22 @@ mod tests {
         assert_eq!(check.deadline(), Some(at(75_002)));
         assert_eq!(handle(&mut check, 75_002, Event::Timer), [Action::Verdict(Verdict::Up)]);
         assert_eq!(check.deadline(), None);
+    }
+
+    /// The end of a hold must not pass for a success.
+    #[test]
+    fn only_while_a_check_that_fails_again_outlasts_its_hold() {
+        let mut check = started(Settings { gated: true, fall: 1, ..SETTINGS });
+        handle(&mut check, 0, Event::Gate { open: true });
+        assert_eq!(handle(&mut check, 3000, Event::Timer), [Action::Run]);
+        handle(&mut check, 3001, Event::Ended { success: false });
+        handle(&mut check, 3002, Event::Gate { open: false });
+        handle(&mut check, 10_000, Event::Gate { open: true });
+        for start in (13_000..100_000).step_by(2000) {
+            assert_eq!(handle(&mut check, start, Event::Timer), [Action::Run]);
+            assert_eq!(handle(&mut check, start + 1, Event::Ended { success: false }), []);
+        }
+        assert_eq!(check.verdict(), Verdict::Down);
     }
 
     #[test]

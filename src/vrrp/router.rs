@@ -1,5 +1,8 @@
 //! One virtual router: RFC 9568 §6.4 and RFC 3768 §6.4, one function a state.
 
+pub use super::backup::Heard;
+
+use super::backup::Backup;
 use super::event::{Action, Event, Link, Remark};
 use super::reason::{Fault, Reason};
 use super::remarks::Remarks;
@@ -9,7 +12,7 @@ use super::time::Instant;
 use super::tracker::Effect;
 use super::{timers, StateName};
 use crate::wire::advert::{Advert, ChecksumForm};
-use crate::wire::{Discard, Family, Interval, Priority, Version};
+use crate::wire::{Discard, Family, Priority, Version};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -25,23 +28,6 @@ enum State {
     Fault(Fault),
 }
 
-/// RFC 9568 §6.4.2.
-#[derive(Clone, Debug)]
-struct Backup {
-    /// Active_Down_Timer.
-    master_down_at: Instant,
-    /// The timer has fired, but a tracker without a result holds us back.
-    overdue: bool,
-    /// Since when we have been listening.
-    since: Instant,
-    /// The MASTER that we follow.
-    master: Option<Heard>,
-    /// A MASTER of lower priority than ours, whom we do not follow.
-    lower: Option<Heard>,
-    /// Who sent priority 0 last, if that is why the timer runs short.
-    resigned: Option<IpAddr>,
-}
-
 /// RFC 9568 §6.4.3.
 #[derive(Clone, Debug)]
 struct Master {
@@ -53,19 +39,6 @@ struct Master {
     refresh_at: Option<Instant>,
     /// When an advertisement was last sent out of turn because of a packet.
     answered_at: Option<Instant>,
-}
-
-/// What was heard of another router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// Source address of its advertisements.
-    pub address: IpAddr,
-    /// Its priority.
-    pub priority: Priority,
-    /// Its interval: Active_Adver_Interval (V3-079).
-    pub interval: Interval,
-    /// When.
-    pub at: Instant,
 }
 
 /// One virtual router.
@@ -215,27 +188,17 @@ impl Router {
     }
 
     fn timer(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let (held, ours) = (self.held(), self.effective_priority);
         match &mut self.state {
             State::Init | State::Fault(_) => {}
             State::Backup(backup) if backup.overdue || now < backup.master_down_at => {}
+            State::Backup(backup) if held => backup.overdue = true,
             State::Backup(backup) => {
-                backup.overdue = true;
-                self.take_over_if_due(now, out);
-            }
-            State::Master(_) => self.master_timer(now, out),
-        }
-    }
-
-    /// V3-076, unless a tracker holds us back: then as soon as it lets go.
-    fn take_over_if_due(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let held = self.held();
-        let ours = self.effective_priority;
-        match &self.state {
-            State::Backup(backup) if backup.overdue && !held => {
+                // V3-076.
                 let reason = backup.why_master(now, ours);
                 self.become_master(now, reason, out);
             }
-            State::Init | State::Backup(_) | State::Master(_) | State::Fault(_) => {}
+            State::Master(_) => self.master_timer(now, out),
         }
     }
 
@@ -324,7 +287,7 @@ impl Router {
     /// RFC 9568 §6.4.2, with the faster hand-over of design.md §4.
     fn backup_advert(&mut self, now: Instant, source: IpAddr, advert: &Advert<'_>) {
         let ours = self.effective_priority;
-        let preempt = self.settings.preempt || self.is_owner();
+        let preempt = self.preempts();
         let fast = self.settings.fast_handover && preempt;
         let version = self.settings.version;
         let State::Backup(backup) = &mut self.state else { return };
@@ -335,30 +298,31 @@ impl Router {
             at: now,
         };
         if advert.priority == Priority::RESIGN {
-            // V3-077, V3-078: whoever it is from.
-            let skew = timers::skew_time(version, ours, backup.interval(self.settings.advert_int));
-            backup.master_down_at = now + skew;
-            backup.overdue = false;
-            backup.resigned = Some(source);
+            // V3-077, V3-078: whoever it is from. More of them do not put it off again: a flood
+            // would keep the addresses from everybody.
+            if backup.resigned.is_none() {
+                let skew = timers::skew_time(version, ours, backup.active_adver_interval);
+                backup.master_down_at = now + skew;
+                backup.overdue = false;
+                backup.resigned = Some(source);
+            }
+            backup.forget(source);
         } else if advert.priority >= ours || !preempt {
             // V3-079, V3-081: addresses are not compared here.
-            let wait = timers::master_down_interval(version, ours, advert.interval);
-            *backup = Backup {
-                master_down_at: now + wait,
-                overdue: false,
-                since: backup.since,
-                master: Some(heard),
-                lower: None,
-                resigned: None,
-            };
+            backup.follow(heard, version, ours);
         } else {
             // V3-080: the timer keeps running; but a MASTER that has come down to where we would
-            // win is only given the time that those above us need.
+            // win is only given the time that those above us need, and a second MASTER, if one
+            // was heard, keeps its three intervals.
             let fell =
                 backup.master.is_some_and(|m| m.address == source && m.priority > advert.priority);
-            backup.lower = Some(heard);
+            backup.ignore(heard, version, ours);
             if fast && fell && !backup.overdue {
-                let soon = now + timers::skew_time(version, ours, advert.interval);
+                let skew = timers::skew_time(version, ours, backup.active_adver_interval);
+                let other = backup.other.map_or(now, |other| {
+                    other.at + timers::master_down_interval(version, ours, other.interval)
+                });
+                let soon = other.max(now + skew);
                 backup.master_down_at = backup.master_down_at.min(soon);
             }
         }
@@ -374,7 +338,8 @@ impl Router {
     ) {
         let ours = self.effective_priority;
         let resigns = advert.priority == Priority::RESIGN;
-        if let Some(late) = self.stalled(now).filter(|_| !resigns) {
+        let another = !resigns && Some(source) != self.source;
+        if let Some(late) = self.stalled(now).filter(|_| another) {
             let reason = Reason::Stalled { master: source, late };
             self.step_down(now, source, advert, reason, out);
         } else if resigns {
@@ -425,26 +390,35 @@ impl Router {
         if self.effective_priority != before {
             out.push(Action::PriorityChange { from: before, to: self.effective_priority });
             if self.fault().is_none() {
-                self.priority_changed(before, out);
+                self.priority_changed(now, before, out);
             }
         }
         self.settle(now, out);
-        self.take_over_if_due(now, out);
+        self.let_go(now);
+    }
+
+    /// If the timer had fired while a tracker held us back, it fires now: not here, but after the
+    /// packets that may still be waiting (V3-082).
+    fn let_go(&mut self, now: Instant) {
+        let held = self.held();
+        match &mut self.state {
+            State::Backup(backup) if backup.overdue && !held => {
+                backup.overdue = false;
+                backup.master_down_at = now;
+            }
+            State::Init | State::Backup(_) | State::Master(_) | State::Fault(_) => {}
+        }
     }
 
     /// A MASTER says so at once (design.md §4); a BACKUP's timer moves by what its skew changed.
-    fn priority_changed(&mut self, before: Priority, out: &mut Vec<Action>) {
+    fn priority_changed(&mut self, now: Instant, before: Priority, out: &mut Vec<Action>) {
         let (version, ours) = (self.settings.version, self.effective_priority);
-        let own = self.settings.advert_int;
+        // After a stall the packets have to be heard first.
+        let speaks = self.settings.fast_handover && self.stalled(now).is_none();
         match &mut self.state {
             State::Init | State::Fault(_) => {}
-            State::Backup(backup) => {
-                let interval = backup.interval(own);
-                let old = timers::skew_time(version, before, interval);
-                backup.master_down_at =
-                    backup.master_down_at - old + timers::skew_time(version, ours, interval);
-            }
-            State::Master(_) if self.settings.fast_handover => self.advertise(ours, out),
+            State::Backup(backup) => backup.priority_changed(now, version, before, ours),
+            State::Master(_) if speaks => self.advertise(ours, out),
             State::Master(_) => {}
         }
     }
@@ -465,16 +439,10 @@ impl Router {
             self.become_master(now, Reason::Owner, out);
             return;
         }
-        let (version, interval) = (self.settings.version, self.settings.advert_int);
-        let wait = timers::master_down_interval(version, self.effective_priority, interval);
-        let backup = Backup {
-            master_down_at: now + wait,
-            overdue: self.is_owner(),
-            since: now,
-            master: None,
-            lower: None,
-            resigned: None,
-        };
+        let (version, ours) = (self.settings.version, self.effective_priority);
+        let interval = self.settings.advert_int;
+        let backup =
+            Backup { overdue: self.is_owner(), ..Backup::new(now, version, ours, interval) };
         self.change(State::Backup(backup), reason, out);
     }
 
@@ -505,21 +473,17 @@ impl Router {
         out: &mut Vec<Action>,
     ) {
         let (version, ours) = (self.settings.version, self.effective_priority);
-        let wait = timers::master_down_interval(version, ours, advert.interval);
         let heard = Heard {
             address: source,
             priority: advert.priority,
             interval: advert.interval,
             at: now,
         };
-        let follows = advert.priority >= ours || !self.settings.preempt;
+        let follows = advert.priority >= ours || !self.preempts();
         let backup = Backup {
-            master_down_at: now + wait,
-            overdue: false,
-            since: now,
             master: follows.then_some(heard),
             lower: (!follows).then_some(heard),
-            resigned: None,
+            ..Backup::new(now, version, ours, advert.interval)
         };
         out.push(Action::Release);
         self.change(State::Backup(backup), reason, out);
@@ -532,9 +496,12 @@ impl Router {
         self.change(State::Fault(fault), Reason::Fault(fault), out);
     }
 
-    /// V3-085: one advertisement of priority 0, and the addresses are gone.
+    /// V3-085: one advertisement of priority 0, and the addresses are gone. With the interface
+    /// down or without an address of our own there is nothing to send it from (V3-001).
     fn resign(&mut self, out: &mut Vec<Action>) {
-        self.advertise(Priority::RESIGN, out);
+        if self.link == Link::Up && self.source.is_some() {
+            self.advertise(Priority::RESIGN, out);
+        }
         out.push(Action::Release);
     }
 
@@ -570,6 +537,11 @@ impl Router {
         self.effects.contains(&Effect::Hold)
     }
 
+    /// V3-061: an owner always does.
+    fn preempts(&self) -> bool {
+        self.settings.preempt || self.is_owner()
+    }
+
     fn is_owner(&self) -> bool {
         self.settings.priority == Priority::OWNER
     }
@@ -587,28 +559,6 @@ impl Router {
     #[must_use]
     pub const fn family(&self) -> Family {
         self.settings.family
-    }
-}
-
-impl Backup {
-    /// Active_Adver_Interval: the MASTER's, at first our own (V3-063, V3-079).
-    fn interval(&self, own: Interval) -> Interval {
-        self.master.map_or(own, |heard| heard.interval)
-    }
-
-    fn why_master(&self, now: Instant, ours: Priority) -> Reason {
-        match (self.resigned, self.lower, self.master) {
-            (Some(master), ..) => Reason::Resigned { master },
-            (None, Some(Heard { address: master, priority, .. }), _) => {
-                Reason::Preempt { master, priority, ours }
-            }
-            (None, None, Some(heard)) => {
-                Reason::MasterTimeout { master: Some(heard.address), silent: now.since(heard.at) }
-            }
-            (None, None, None) => {
-                Reason::MasterTimeout { master: None, silent: now.since(self.since) }
-            }
-        }
     }
 }
 

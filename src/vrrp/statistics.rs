@@ -21,6 +21,9 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// How many of the counters, the first, are not about errors.
+    pub const TRAFFIC: usize = 5;
+
     /// Counts a reason.
     pub fn count(&mut self, reason: Discard) {
         self.discarded[reason as usize] += 1;

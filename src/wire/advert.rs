@@ -168,7 +168,7 @@ fn check_first_address(family: Family, addresses: &Addresses<'_>) -> Result<(), 
 
 /// Which form of checksum the message has; `None` if none fits.
 fn verify(meta: &Meta, version: Version, message: &[u8]) -> Option<ChecksumForm> {
-    let plain = Sum::default().add(message);
+    let plain = Sum::default().add_bytes(message);
     let length = u16::try_from(message.len()).ok()?;
     let pseudo = plain.add_pseudo_header(meta.source, meta.destination, length);
     match (version, Family::of(meta.source)) {
@@ -219,7 +219,7 @@ impl Template {
         assert!(fields.interval.fits(fields.version));
         let bytes = fields.bytes();
         let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
-        let message = Sum::default().add(&bytes);
+        let message = Sum::default().add_bytes(&bytes);
         let pseudo = message.add_pseudo_header(source, destination, length);
         Self { bytes, version: fields.version, family: Family::of(source), message, pseudo }
     }
@@ -299,7 +299,7 @@ mod tests {
     /// Puts the right checksum (message only) into a message that a test has changed.
     fn repair(message: &mut [u8]) {
         message[6..8].fill(0);
-        let sum = Sum::default().add(message).finish();
+        let sum = Sum::default().add_bytes(message).finish();
         message[6..8].copy_from_slice(&sum.to_be_bytes());
     }
 

@@ -9,7 +9,7 @@ pub struct Sum(u32);
 impl Sum {
     /// Adds octets, as 16-bit words in network byte order.
     #[must_use]
-    pub fn add(self, bytes: &[u8]) -> Self {
+    pub fn add_bytes(self, bytes: &[u8]) -> Self {
         let mut words = bytes.chunks_exact(2);
         let mut sum = self.0;
         for word in words.by_ref() {
@@ -39,8 +39,8 @@ impl Sum {
 
     fn add_address(self, address: IpAddr) -> Self {
         match address {
-            IpAddr::V4(address) => self.add(&address.octets()),
-            IpAddr::V6(address) => self.add(&address.octets()),
+            IpAddr::V4(address) => self.add_bytes(&address.octets()),
+            IpAddr::V6(address) => self.add_bytes(&address.octets()),
         }
     }
 
@@ -65,20 +65,20 @@ mod tests {
     /// RFC 1071 §3: the example of the text.
     #[test]
     fn v3_030_the_example_of_rfc_1071() {
-        let sum = Sum::default().add(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
+        let sum = Sum::default().add_bytes(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
         assert_eq!(sum.finish(), !0xddf2);
     }
 
     #[test]
     fn an_odd_octet_counts_as_the_high_half() {
-        assert_eq!(Sum::default().add(&[0x12]), Sum::default().add(&[0x12, 0x00]));
+        assert_eq!(Sum::default().add_bytes(&[0x12]), Sum::default().add_bytes(&[0x12, 0x00]));
     }
 
     #[test]
     fn the_pseudo_header_is_source_destination_protocol_and_length() {
         let source = Ipv4Addr::new(192, 0, 2, 2);
         let destination = Ipv4Addr::new(224, 0, 0, 18);
-        let by_hand = Sum::default().add(&[192, 0, 2, 2, 224, 0, 0, 18, 0, 112, 0, 12]);
+        let by_hand = Sum::default().add_bytes(&[192, 0, 2, 2, 224, 0, 0, 18, 0, 112, 0, 12]);
         let sum = Sum::default().add_pseudo_header(source.into(), destination.into(), 12);
         assert_eq!(sum, by_hand);
     }

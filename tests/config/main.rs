@@ -19,7 +19,7 @@ fn case(name: &str) -> String {
 }
 
 fn parse(text: &str) -> (Option<Config>, Report) {
-    read("vipd.toml", text, Format::Toml)
+    read("vipd.toml", text, Format::Toml, &|_, _| {})
 }
 
 fn accepted(text: &str) -> Config {
@@ -40,7 +40,7 @@ fn cases() -> Vec<PathBuf> {
 fn differs(path: &Path) -> Option<String> {
     let name = path.file_name().unwrap().to_str().unwrap();
     let text = fs::read_to_string(path).unwrap();
-    let (config, report) = read(name, &text, Format::Toml);
+    let (config, report) = read(name, &text, Format::Toml, &|_, _| {});
     assert_eq!(config.is_none(), report.has_errors(), "{name}");
     let (said, expected) = (report.to_string(), path.with_extension("txt"));
     if std::env::var_os("UPDATE").is_some() {
@@ -172,7 +172,7 @@ fn what_is_commented_out_in_the_sample_is_accepted() {
 
 #[test]
 fn bytes_that_are_no_text_have_a_place() {
-    let (config, report) = read_bytes("f", b"# ok\nx = \"\xff\"\n", Format::Toml);
+    let (config, report) = read_bytes("f", b"# ok\nx = \"\xff\"\n", Format::Toml, &|_, _| {});
     assert!(config.is_none());
     assert_eq!(
         report.to_string(),
@@ -180,12 +180,12 @@ fn bytes_that_are_no_text_have_a_place() {
          file as UTF-8\n"
     );
     let seed = case("seed.toml");
-    assert!(read_bytes("f", seed.as_bytes(), Format::Toml).0.is_some());
+    assert!(read_bytes("f", seed.as_bytes(), Format::Toml, &|_, _| {}).0.is_some());
 }
 
 /// Whatever the bytes are: no panic, and no configuration together with an error.
 fn survives(bytes: &[u8]) {
-    let (config, report) = read_bytes("f", bytes, Format::Toml);
+    let (config, report) = read_bytes("f", bytes, Format::Toml, &|_, _| {});
     assert_eq!(config.is_none(), report.has_errors());
     assert!(report.to_string().len() < 100_000);
 }

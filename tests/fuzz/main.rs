@@ -97,7 +97,7 @@ fn adverts() {
         let mut bytes = bytes.to_vec();
         if random.below(2) == 0 && bytes.len() >= 8 {
             bytes[6..8].fill(0);
-            let sum = vipd::wire::checksum::Sum::default().add(&bytes);
+            let sum = vipd::wire::checksum::Sum::default().add_bytes(&bytes);
             bytes[6..8].copy_from_slice(&sum.finish().to_be_bytes());
         }
         let Ok(advert) = parse(&meta, &bytes) else { return };
@@ -130,7 +130,7 @@ fn toml() {
         virtual_ipaddress = [\"192.0.2.1/24 dev eth0 label eth0:1\"]\ntrack_script = [\"a\"]\n"
         .to_vec();
     fuzz("toml", &[small, sample], |bytes, _| {
-        let (config, report) = read_bytes("fuzz.toml", bytes, Format::Toml);
+        let (config, report) = read_bytes("fuzz.toml", bytes, Format::Toml, &|_, _| {});
         assert_eq!(config.is_none(), report.has_errors());
         assert!(report.to_string().len() < 1 << 20);
     });

@@ -43,9 +43,10 @@ pub fn has_name(keyword: &str) -> Option<bool> {
 /// Where each `vrrp_script` is in [`Config::vrrp_script`], by name.
 type Scripts<'a> = BTreeMap<&'a str, usize>;
 
-/// Makes the configuration. Reports all that is wrong; then there is perhaps no configuration, and
-/// one that is there is not to be used.
-pub fn build(tree: &Tree, report: &mut Report) -> Option<Config> {
+/// Makes the configuration. Reports all that is wrong; then the configuration holds what could be
+/// read all the same, and is not to be used.
+#[must_use]
+pub fn build(tree: &Tree, report: &mut Report) -> Config {
     unknown_sections(tree, report);
     stray_words(tree, report);
     let globals = read_globals(tree, report);
@@ -74,13 +75,13 @@ pub fn build(tree: &Tree, report: &mut Report) -> Option<Config> {
     compare::addresses(&readable, report);
     let config = Config {
         global_defs: global_defs(&globals, report),
-        vrrp_script: vrrp_script.into_iter().collect::<Option<_>>()?,
-        vrrp_instance: vrrp_instance.into_iter().collect::<Option<_>>()?,
+        vrrp_script: vrrp_script.into_iter().flatten().collect(),
+        vrrp_instance: vrrp_instance.into_iter().flatten().collect(),
     };
     if !report.has_errors() {
         advice::give(&config, &notes, report);
     }
-    Some(config)
+    config
 }
 
 fn unknown_sections(tree: &Tree, report: &mut Report) {
@@ -239,7 +240,7 @@ mod tests {
     #[test]
     fn untyped_words_make_the_same_configuration() {
         let mut report = Report::new("f", "");
-        let config = build(&seed(), &mut report).unwrap();
+        let config = build(&seed(), &mut report);
         assert_eq!(report.error_count(), 0, "{report}");
         let script = &config.vrrp_script[0];
         assert_eq!((script.rise, script.fall, script.init_fail), (2, 2, true));
@@ -259,7 +260,7 @@ mod tests {
         let again = tree.sections.clone();
         tree.sections.extend(again);
         let mut report = Report::new("f", "");
-        build(&tree, &mut report);
+        let _ = build(&tree, &mut report);
         let text = report.to_string();
         for expected in [
             "error: rise is there twice in vrrp_script chk_haproxy",

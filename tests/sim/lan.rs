@@ -1,0 +1,416 @@
+//! The LAN: routers, the packets between them, virtual time; and the story of what happened.
+
+use crate::invariants::patience;
+use crate::node::{Input, Life, Node, Outcome};
+use crate::random::Random;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+use vipd::vrrp::event::Link;
+use vipd::vrrp::settings::{Garp, Settings};
+use vipd::vrrp::time::Instant;
+use vipd::vrrp::tracker::Effect;
+use vipd::vrrp::StateName;
+use vipd::wire::{Family, Interval, Meta, Priority, Version, Vrid, TTL};
+
+/// How long a packet travels when nothing is wrong.
+pub const LATENCY: Duration = Duration::from_micros(50);
+
+/// What the medium does to packets at the moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Medium {
+    /// Of a hundred packets so many are lost.
+    pub loss: u64,
+    /// … delivered twice.
+    pub duplicates: u64,
+    /// … delivered with a flipped bit.
+    pub corrupt: u64,
+    /// Added to the latency of each packet, at random up to this: so they overtake each other.
+    pub delay: Duration,
+}
+
+/// A packet under way.
+struct Flight {
+    to: usize,
+    meta: Meta,
+    bytes: Vec<u8>,
+}
+
+pub struct Lan {
+    pub now: Instant,
+    pub nodes: Vec<Node>,
+    pub medium: Medium,
+    /// `cut[from][to]`: packets do not pass this way.
+    pub cut: Vec<Vec<bool>>,
+    flights: BTreeMap<(Instant, u64), Flight>,
+    flown: u64,
+    random: Random,
+    last_transition: Instant,
+    /// What happened, if anybody wants to know.
+    pub story: Option<Vec<String>>,
+    /// How to run this again.
+    pub replay: Option<u64>,
+}
+
+/// What all stories begin with: VRRPv3, one second, preemption, no repeated announcements.
+pub fn settings(priority: u8) -> Settings {
+    Settings {
+        family: Family::V4,
+        version: Version::V3,
+        virtual_router_id: Vrid::new(5).expect("not 0"),
+        priority: Priority(priority),
+        advert_int: Interval::SECOND,
+        preempt: true,
+        fast_handover: true,
+        skip_check_adv_addr: false,
+        v3_checksum: None,
+        auth_pass: None,
+        addresses: vec![Ipv4Addr::new(192, 0, 2, 100).into()],
+        garp: Garp {
+            master_delay: Duration::from_secs(5),
+            master_repeat: 5,
+            master_refresh: Duration::ZERO,
+            master_refresh_repeat: 1,
+            lower_prio_delay: Duration::from_secs(5),
+            lower_prio_repeat: 5,
+        },
+    }
+}
+
+impl Lan {
+    /// Routers of these priorities, the first with the smallest address, all started at once.
+    pub fn with_priorities<const N: usize>(priorities: [u8; N]) -> Self {
+        Self::of(priorities.map(settings))
+    }
+
+    /// Routers of these settings, all started at once.
+    pub fn of<const N: usize>(all: [Settings; N]) -> Self {
+        let mut lan = Self::new(1, all.into());
+        lan.story = Some(Vec::new());
+        lan.start_all();
+        lan
+    }
+
+    /// Routers that are not started yet.
+    pub fn new(seed: u64, all: Vec<Settings>) -> Self {
+        let count = all.len();
+        let nodes = all.into_iter().zip(1..).map(|(settings, last)| {
+            let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
+            Node::new(address, settings)
+        });
+        Self {
+            now: Instant::ZERO + Duration::from_secs(1),
+            nodes: nodes.collect(),
+            medium: Medium::default(),
+            cut: vec![vec![false; count]; count],
+            flights: BTreeMap::new(),
+            flown: 0,
+            random: Random::new(seed),
+            last_transition: Instant::ZERO,
+            story: None,
+            replay: None,
+        }
+    }
+
+    // What a story says.
+
+    pub fn start_all(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.start(node);
+        }
+    }
+
+    /// Starts it, or restarts it after a crash or a stop.
+    pub fn start(&mut self, node: usize) {
+        self.note(node, "starts");
+        let mut outcome = Outcome::default();
+        let result = self.nodes[node].start(self.now, &mut outcome);
+        self.after(node, outcome, result);
+    }
+
+    pub fn crash(&mut self, node: usize) {
+        self.note(node, "crashes");
+        self.nodes[node].crash();
+    }
+
+    pub fn shut_down(&mut self, node: usize) {
+        if self.nodes[node].life != Life::Running {
+            return;
+        }
+        self.note(node, "is stopped in order");
+        let mut outcome = Outcome::default();
+        let result = self.nodes[node].stop(self.now, &mut outcome);
+        self.after(node, outcome, result);
+    }
+
+    pub fn stall(&mut self, node: usize) {
+        if self.nodes[node].life == Life::Running {
+            self.note(node, "stalls");
+            self.nodes[node].life = Life::Stalled;
+        }
+    }
+
+    pub fn wake(&mut self, node: usize) {
+        if self.nodes[node].life == Life::Stalled {
+            self.note(node, "wakes up");
+            self.nodes[node].life = Life::Running;
+            self.turn(node);
+        }
+    }
+
+    pub fn set_link(&mut self, node: usize, link: Link) {
+        self.local(node, Input::Link(link));
+    }
+
+    pub fn lose_address(&mut self, node: usize) {
+        self.local(node, Input::Source(None));
+    }
+
+    pub fn restore_address(&mut self, node: usize) {
+        self.local(node, Input::Source(Some(self.nodes[node].address)));
+    }
+
+    pub fn track(&mut self, node: usize, effect: Effect) {
+        self.local(node, Input::Effect(effect));
+    }
+
+    /// Packets from the one no longer reach the other; the way back is another matter.
+    pub fn cut(&mut self, from: usize, to: usize) {
+        self.note(from, &format!("is no longer heard by {to}"));
+        self.cut[from][to] = true;
+    }
+
+    pub fn mend(&mut self, from: usize, to: usize) {
+        self.note(from, &format!("is heard by {to} again"));
+        self.cut[from][to] = false;
+    }
+
+    /// A packet that no router of ours has sent.
+    pub fn forge(&mut self, source: IpAddr, bytes: &[u8]) {
+        for to in 0..self.nodes.len() {
+            self.send(source, to, bytes);
+        }
+    }
+
+    pub fn run_for(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(next) = self.next_moment().filter(|at| *at <= end) {
+            self.step(next);
+        }
+        self.now = end;
+    }
+
+    /// Until nobody has changed its state for twice as long as anybody waits.
+    pub fn run_until_quiet(&mut self) {
+        let quiet = self.longest_wait() * 2;
+        let limit = self.now + quiet * 50;
+        let begin = self.now;
+        while self.now < limit {
+            self.run_for(quiet / 20);
+            if self.now.since(self.last_transition.max(begin)) >= quiet {
+                return;
+            }
+        }
+        self.fail("never quiet");
+    }
+
+    /// Runs until the router is MASTER and says how long that took.
+    pub fn time_until_master(&mut self, node: usize) -> Duration {
+        let begin = self.now;
+        let limit = begin + self.longest_wait() * 10;
+        while !self.nodes[node].is_master() {
+            match self.next_moment().filter(|at| *at <= limit) {
+                Some(next) => self.step(next),
+                None => self.fail(&format!("router {node} does not become MASTER")),
+            }
+        }
+        self.now.since(begin)
+    }
+
+    /// Runs until the router has sent one more advertisement.
+    pub fn run_until_advert(&mut self, node: usize) {
+        let sent = self.sent(node);
+        let limit = self.now + self.longest_wait() * 10;
+        while self.sent(node) == sent {
+            match self.next_moment().filter(|at| *at <= limit) {
+                Some(next) => self.step(next),
+                None => self.fail(&format!("router {node} does not advertise")),
+            }
+        }
+    }
+
+    pub fn sent(&self, node: usize) -> u64 {
+        self.nodes[node].router.statistics().advertisement_sent
+    }
+
+    pub fn state(&self, node: usize) -> StateName {
+        self.nodes[node].state()
+    }
+
+    /// Who holds the addresses, running or not.
+    pub fn holders(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|node| self.nodes[*node].holds).collect()
+    }
+
+    /// The longest Master_Down_Interval that anybody can come to.
+    pub fn longest_wait(&self) -> Duration {
+        let intervals = self.nodes.iter().map(|node| node.settings().advert_int.duration());
+        let longest = intervals.max().unwrap_or_default();
+        let waits = self.nodes.iter().map(|n| patience(n.settings(), Priority(1), longest));
+        waits.max().unwrap_or_default()
+    }
+
+    // How it works.
+
+    fn local(&mut self, node: usize, input: Input) {
+        self.note(node, &format!("{input:?}"));
+        self.nodes[node].put(input);
+        if self.nodes[node].life == Life::Running {
+            self.turn(node);
+        }
+    }
+
+    fn next_moment(&self) -> Option<Instant> {
+        let flight = self.flights.keys().next().map(|(at, _)| *at);
+        let wakes = self.nodes.iter().filter_map(Node::wakes_at);
+        wakes.chain(flight).min()
+    }
+
+    /// Everything that is due at that moment: the packets, then the routers whose timers are due.
+    fn step(&mut self, moment: Instant) {
+        self.now = self.now.max(moment);
+        while let Some(entry) = self.flights.first_entry() {
+            if entry.key().0 > self.now {
+                break;
+            }
+            let flight = entry.remove();
+            self.nodes[flight.to].put(Input::Packet(flight.meta, flight.bytes));
+            if self.nodes[flight.to].life == Life::Running {
+                self.turn(flight.to);
+            }
+        }
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].wakes_at().is_some_and(|at| at <= self.now) {
+                self.turn(node);
+            }
+        }
+    }
+
+    fn turn(&mut self, node: usize) {
+        let mut outcome = Outcome::default();
+        let result = self.nodes[node].turn(self.now, &mut outcome);
+        self.after(node, outcome, result);
+    }
+
+    /// Sends what the turn has made, and judges it by what the others are.
+    fn after(&mut self, node: usize, outcome: Outcome, result: Result<(), String>) {
+        for line in &outcome.story {
+            self.note(node, line);
+        }
+        if let Err(what) = result {
+            self.fail(&format!("router {node}: {what}"));
+        }
+        if self.nodes[node].since == self.now {
+            self.last_transition = self.now;
+        }
+        if outcome.acquired {
+            self.no_stronger_master_is_heard(node);
+        }
+        let source = self.nodes[node].address;
+        if self.nodes[node].link != Link::Up {
+            return;
+        }
+        for bytes in &outcome.sent {
+            for to in (0..self.nodes.len()).filter(|to| *to != node) {
+                if !self.cut[node][to] {
+                    self.send(source, to, bytes);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, source: IpAddr, to: usize, bytes: &[u8]) {
+        let copies = 1 + usize::from(self.random.percent(self.medium.duplicates));
+        for _ in 0..copies {
+            if self.random.percent(self.medium.loss) {
+                continue;
+            }
+            let mut bytes = bytes.to_vec();
+            if self.random.percent(self.medium.corrupt) {
+                let bit = self.random.index(bytes.len() * 8);
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+            let at = self.now + LATENCY + self.random.span(self.medium.delay);
+            let meta = Meta { source, destination: Family::V4.group(), ttl: TTL };
+            self.flown += 1;
+            self.flights.insert((at, self.flown), Flight { to, meta, bytes });
+        }
+    }
+
+    /// Nobody takes the addresses while it hears a MASTER that is stronger, or as strong, and
+    /// that is one. An owner need not listen (RFC 9568 §6.4.1). Where intervals differ, that of
+    /// the last advert is adopted (V3-079), so only the shortest can be relied upon.
+    fn no_stronger_master_is_heard(&mut self, node: usize) {
+        let me = &self.nodes[node];
+        let ours = me.router.effective_priority();
+        if ours == Priority::OWNER {
+            return;
+        }
+        let intervals = self.nodes.iter().map(|node| node.settings().advert_int.duration());
+        let wait = patience(me.settings(), ours, intervals.min().unwrap_or_default());
+        for (number, peer) in self.nodes.iter().enumerate() {
+            let Some(heard) = me.heard.get(&peer.address) else { continue };
+            let stronger = heard.priority >= ours;
+            // What was heard of an earlier reign says nothing about this one.
+            let recent = heard.at >= peer.since && self.now.since(heard.at) < wait;
+            if number != node && peer.is_master() && stronger && recent {
+                let what = format!("router {node} takes the addresses, but hears {number}");
+                self.fail(&what);
+            }
+        }
+    }
+
+    pub fn note(&mut self, node: usize, what: &str) {
+        let now = self.now.as_nanos();
+        if let Some(story) = &mut self.story {
+            let (s, us) = (now / 1_000_000_000, now / 1000 % 1_000_000);
+            story.push(format!("{s:4}.{us:06}  router {node}  {what}"));
+        }
+    }
+
+    /// Ends the test with its story.
+    #[track_caller]
+    pub fn fail(&self, what: &str) -> ! {
+        let Some(story) = &self.story else {
+            // Silently: whoever did not ask for the story will ask again with one.
+            std::panic::resume_unwind(Box::new(what.to_owned()));
+        };
+        let replay = match self.replay {
+            Some(seed) => format!("\nreplay: SEED={seed} cargo test --test sim seeds"),
+            None => String::new(),
+        };
+        let routers: Vec<String> = self.nodes.iter().enumerate().map(describe).collect();
+        let story = story.join("\n");
+        panic!(
+            "\n{}\n{story}\n{:.6} s: {what}{replay}\n",
+            routers.join("\n"),
+            self.now.since(Instant::ZERO).as_secs_f64()
+        );
+    }
+}
+
+fn describe((number, node): (usize, &Node)) -> String {
+    let settings = node.settings();
+    format!(
+        "router {number}: {} v{} priority {} advert_int {}{}{}; is {} ({:?}), priority {}",
+        node.address,
+        settings.version,
+        settings.priority,
+        settings.advert_int,
+        if settings.preempt { "" } else { " nopreempt" },
+        if settings.fast_handover { "" } else { " no fast_handover" },
+        node.state(),
+        node.life,
+        node.router.effective_priority(),
+    )
+}

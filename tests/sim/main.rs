@@ -1,0 +1,9 @@
+//! A LAN of virtual routers in virtual time: the real core, real messages, and everything that can
+//! go wrong between them. `tests/README.md` says how to replay a seed.
+
+mod faults;
+mod invariants;
+mod lan;
+mod node;
+mod random;
+mod stories;
