@@ -61,9 +61,11 @@ impl Bench {
         self.tap.wait_adverts(begin, 3, SOON);
         process.signal("TERM");
         assert!(process.wait_end(SOON).success());
-        let sent = self.tap.adverts_after(begin).len();
+        // A header of the file, and one of each packet.
+        let adverts = self.tap.adverts_after(begin);
+        let size = 24 + adverts.iter().map(|advert| 16 + advert.frame.len()).sum::<usize>();
         poll(SOON, "tcpdump has written everything", || {
-            std::fs::metadata(&file).is_ok_and(|meta| meta.len() >= 24 + 70 * sent as u64)
+            std::fs::metadata(&file).is_ok_and(|meta| meta.len() >= size as u64)
         });
         tcpdump.signal("INT");
         tcpdump.wait_end(SOON);

@@ -124,7 +124,8 @@ fn a_vip_that_was_there_before_is_used_and_left() {
 fn an_interface_that_is_deleted_and_made_again() {
     let (lab, a, process) = alone();
     a.ip(&["link delete eth0"]);
-    process.wait_log("vip: MASTER -> FAULT: eth0 does not exist", SOON);
+    // On its way out it is down first, and that may be heard before the rest.
+    process.wait_log("vip: MASTER -> FAULT: eth0 ", SOON);
     lab.plug(&a);
     a.ip(&["address add 10.77.0.1/24 dev eth0"]);
     let tap = lab.tap(&a);
@@ -158,7 +159,7 @@ fn a_second_address_changes_nothing() {
 fn ten_thousand_changes_elsewhere() {
     let lab = Lab::new();
     let a = lab.host("a", "10.77.0.1/24");
-    a.ip(&["link add dum0 type dummy", "link set dum0 up"]);
+    a.ip(&["link add else0 type veth peer name else1", "link set else0 up"]);
     let process = lab.vipd(vipd(), &a, &toml(100, "version = 3\nadvert_int = 1"));
     process.wait_log("vip: BACKUP -> MASTER", SOON);
     lab.wait_holder(&a, SOON);
@@ -166,7 +167,7 @@ fn ten_thousand_changes_elsewhere() {
 
     let commands = |verb: &str| -> Vec<String> {
         let address = |n: u32| format!("10.{}.{}.1/24", 100 + n / 250, n % 250);
-        (0..5000).map(|n| format!("address {verb} {} dev dum0", address(n))).collect()
+        (0..5000).map(|n| format!("address {verb} {} dev else0", address(n))).collect()
     };
     let commands = [commands("add"), commands("delete")].concat();
     let begin = wall_clock();

@@ -5,8 +5,9 @@ use super::{wall_clock, Host};
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+use vipd::sys::netns::interface_index;
 use vipd::sys::packet::PacketSocket;
-use vipd::sys::{interface_index, poll_readable};
+use vipd::sys::poll_readable;
 
 /// A host's hand on the wire.
 pub struct Injector {
@@ -30,8 +31,7 @@ impl Injector {
     /// Sends a frame.
     #[track_caller]
     pub fn send(&self, frame: &[u8]) {
-        let sent = self.socket.send(self.index, frame, frame.len());
-        assert_eq!(sent.count, 1, "the frame is not sent: {:?}", sent.error);
+        self.socket.send(self.index, frame, frame.len()).expect("the frame is sent");
     }
 
     /// Sends a frame `count` times, so many a second.

@@ -67,6 +67,16 @@ impl Namespace {
             inside.join().expect("nothing panics in there")
         })
     }
+
+    /// Runs a function in a thread of its own that has entered the namespace; nobody waits for it.
+    pub fn spawn(&self, function: impl FnOnce() + Send + 'static) {
+        let file = File::open(Path::new(DIRECTORY).join(&self.name)).expect("the namespace exists");
+        std::thread::spawn(move || {
+            vipd::sys::netns::enter(&file).expect("root may enter namespaces");
+            drop(file);
+            function();
+        });
+    }
 }
 
 fn remove(name: &str) {

@@ -1,7 +1,8 @@
 //! A program under test, and what it says.
 
-use super::{poll, wall_clock};
+use super::{holds_within, poll, wall_clock, SOON};
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -95,14 +96,18 @@ impl Process {
         signal_pid(self.shared.pid, signal);
     }
 
-    /// Kills it and all its children with SIGKILL, and waits for its end. Does not complain.
+    /// Kills it and all its children with SIGKILL, and waits for their end. Does not complain.
     pub fn kill(&self) {
-        for pid in self.children() {
+        let children = self.children();
+        for pid in &children {
             let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).output();
         }
         let mut child = lock(&self.shared.child);
         let _ = child.kill();
         let _ = child.wait();
+        // Orphans are somebody else's to bury.
+        let gone = |pid: &u32| !Path::new("/proc").join(pid.to_string()).exists();
+        holds_within(SOON, || children.iter().all(gone));
     }
 
     /// Its children, grandchildren and so on.

@@ -8,8 +8,9 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{mpsc, Arc, Mutex, PoisonError};
 use std::time::Duration;
+use vipd::sys::netns::interface_index;
 use vipd::sys::packet::PacketSocket;
-use vipd::sys::{interface_index, poll_readable};
+use vipd::sys::poll_readable;
 use vipd::wire::advert::{parse, ChecksumForm};
 use vipd::wire::Meta;
 
