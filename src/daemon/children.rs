@@ -6,7 +6,7 @@ use crate::sys::process::{self, Child, Exit, Spawn};
 use crate::vrrp::time::Instant;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::SIGTERM;
+use signal_hook::consts::{SIGKILL, SIGTERM};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -43,6 +43,8 @@ struct Running {
     child: Child,
     output: Vec<u8>,
     started: Instant,
+    /// It was told to end.
+    signalled: bool,
 }
 
 /// All running children. Each has two tokens: one for its pidfd and one for its output.
@@ -97,10 +99,11 @@ impl Children {
         });
         if let Err(error) = watched {
             // A child that cannot be waited for must not go on.
-            let _ = child.signal_group(signal_hook::consts::SIGKILL);
+            let _ = child.signal_group(SIGKILL);
             return Err(error);
         }
-        self.slots[slot] = Some(Running { owner, child, output: Vec::new(), started: now });
+        let (output, signalled) = (Vec::new(), false);
+        self.slots[slot] = Some(Running { owner, child, output, started: now, signalled });
         Ok(())
     }
 
@@ -125,6 +128,11 @@ impl Children {
             }
             return None;
         }
+        if running.signalled {
+            // Whoever of its group has not heeded the signal ends with it. As long as it was not
+            // waited for, nobody else can have its number.
+            let _ = running.child.signal_group(SIGKILL);
+        }
         let exit = match running.child.wait() {
             Ok(Some(exit)) => exit,
             Ok(None) => return None,
@@ -145,9 +153,11 @@ impl Children {
         Some(Ended { owner: running.owner, exit, output, started: running.started })
     }
 
-    /// Sends a signal to the process group of what runs for an owner.
-    pub fn signal(&self, owner: Owner, signal: i32) {
-        for running in self.slots.iter().flatten().filter(|running| running.owner == owner) {
+    /// Sends a signal that ends it to the process group of what runs for an owner. Of a group that
+    /// was told to end nothing is left when its first process has ended.
+    pub fn signal(&mut self, owner: Owner, signal: i32) {
+        for running in self.slots.iter_mut().flatten().filter(|running| running.owner == owner) {
+            running.signalled = true;
             let _ = running.child.signal_group(signal);
         }
     }
