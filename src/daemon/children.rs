@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGKILL, SIGTERM};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
 
 /// How much of the end of the output is kept.
 const OUTPUT_KEPT: usize = 512;
@@ -196,15 +197,18 @@ fn one_line(output: &[u8]) -> String {
 
 /// Our own environment without what would change how a child is loaded or read; a PATH in any case.
 fn environment() -> Vec<CString> {
-    let mut all: Vec<(String, String)> = std::env::vars()
-        .filter(|(name, _)| name != "IFS" && !name.starts_with("LD_") && !name.starts_with("VRRP_"))
-        .filter(|(name, _)| name != "NOTIFY_SOCKET" && name != "RUST_LOG")
-        .collect();
-    if !all.iter().any(|(name, _)| name == "PATH") {
-        all.push(("PATH".to_owned(), super::command::DEFAULT_PATH.to_owned()));
-    }
-    all.into_iter()
-        .filter_map(|(name, value)| CString::new(format!("{name}={value}")).ok())
+    const OURS: [&[u8]; 3] = [b"IFS", b"NOTIFY_SOCKET", b"RUST_LOG"];
+    let keep = |name: &[u8]| {
+        !OURS.contains(&name) && !name.starts_with(b"LD_") && !name.starts_with(b"VRRP_")
+    };
+    let path = std::env::var_os("PATH").unwrap_or_else(|| super::command::DEFAULT_PATH.into());
+    // As bytes: nobody promises that they are UTF-8.
+    std::env::vars_os()
+        .filter(|(name, _)| name != "PATH" && keep(name.as_bytes()))
+        .chain([("PATH".into(), path)])
+        .filter_map(|(name, value)| {
+            CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
+        })
         .collect()
 }
 
