@@ -2,7 +2,8 @@
 
 use crate::lab::process::Process;
 use crate::lab::tap::{gaps, Advert, Tap};
-use crate::lab::{poll, Lab, SOON};
+use crate::lab::{poll, Host, Lab, SOON};
+use crate::setup::vipd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -163,4 +164,15 @@ pub fn assert_steady(adverts: &[Advert], tick: Duration) {
 pub fn assert_roughly(what: &str, is: Duration, should: Duration) {
     let ratio = is.as_secs_f64() / should.as_secs_f64();
     assert!((0.7..2.2).contains(&ratio), "{what}: {is:?}, should be {should:?}");
+}
+
+/// Starts a vipd in a host whose mounts are its own, after a few lines of shell have changed them.
+pub fn vipd_after(lab: &Lab, host: &Host, mounts: &str, toml: &str, more: &[&str]) -> Process {
+    let file = lab.file("mounted.toml", toml).display().to_string();
+    let run = lab.directory().join("run-mounted").display().to_string();
+    let shell = format!("set -e; {mounts}; exec \"$@\"");
+    let mut command = host.namespace.command(Path::new("sh"));
+    command.args(["-c", &shell, "sh"]).arg(vipd()).args(["-n", "-f", &file, "-r", &run]);
+    command.args(more);
+    lab.spawn(&host.name, command)
 }
