@@ -33,15 +33,19 @@ impl Failure {
     fn new(code: u8, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
+
+    fn print(&self) {
+        if !self.message.is_empty() {
+            eprintln!("vipd: {}", self.message.trim_end());
+        }
+    }
 }
 
 fn main() -> ExitCode {
     match run() {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            if !failure.message.is_empty() {
-                eprintln!("vipd: {}", failure.message.trim_end());
-            }
+            failure.print();
             ExitCode::from(failure.code)
         }
     }
@@ -140,13 +144,19 @@ fn start(matches: &Matches, config: &Config, report: &Report) -> Result<u8, Fail
         }
     };
     let started = begin(matches, config, report, sink);
-    if let Some(readiness) = readiness {
-        match &started {
-            Ok(_) => readiness.ready(),
-            Err(failure) => readiness.fail(i32::from(failure.code)),
+    let (mut daemon, _lock) = match (started, readiness) {
+        (Ok(daemon), Some(readiness)) => {
+            readiness.ready();
+            daemon
         }
-    }
-    let (mut daemon, _lock) = started?;
+        (Err(failure), Some(readiness)) => {
+            // First the reason, then the code: with that the command returns.
+            failure.print();
+            readiness.fail(i32::from(failure.code));
+            return Ok(failure.code);
+        }
+        (started, None) => started?,
+    };
     daemon.run().map_err(|error| Failure::new(exit::OSERR, format!("the loop failed: {error}")))?;
     log::info!("stopped");
     Ok(exit::OK)

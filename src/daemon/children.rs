@@ -6,10 +6,11 @@ use crate::sys::process::{self, Child, Exit, Spawn};
 use crate::vrrp::time::Instant;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::SIGTERM;
+use signal_hook::consts::{SIGKILL, SIGTERM};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
 
 /// How much of the end of the output is kept.
 const OUTPUT_KEPT: usize = 512;
@@ -43,6 +44,8 @@ struct Running {
     child: Child,
     output: Vec<u8>,
     started: Instant,
+    /// It was told to end.
+    signalled: bool,
 }
 
 /// All running children. Each has two tokens: one for its pidfd and one for its output.
@@ -97,10 +100,11 @@ impl Children {
         });
         if let Err(error) = watched {
             // A child that cannot be waited for must not go on.
-            let _ = child.signal_group(signal_hook::consts::SIGKILL);
+            let _ = child.signal_group(SIGKILL);
             return Err(error);
         }
-        self.slots[slot] = Some(Running { owner, child, output: Vec::new(), started: now });
+        let (output, signalled) = (Vec::new(), false);
+        self.slots[slot] = Some(Running { owner, child, output, started: now, signalled });
         Ok(())
     }
 
@@ -125,6 +129,11 @@ impl Children {
             }
             return None;
         }
+        if running.signalled {
+            // Whoever of its group has not heeded the signal ends with it. As long as it was not
+            // waited for, nobody else can have its number.
+            let _ = running.child.signal_group(SIGKILL);
+        }
         let exit = match running.child.wait() {
             Ok(Some(exit)) => exit,
             Ok(None) => return None,
@@ -145,9 +154,11 @@ impl Children {
         Some(Ended { owner: running.owner, exit, output, started: running.started })
     }
 
-    /// Sends a signal to the process group of what runs for an owner.
-    pub fn signal(&self, owner: Owner, signal: i32) {
-        for running in self.slots.iter().flatten().filter(|running| running.owner == owner) {
+    /// Sends a signal that ends it to the process group of what runs for an owner. Of a group that
+    /// was told to end nothing is left when its first process has ended.
+    pub fn signal(&mut self, owner: Owner, signal: i32) {
+        for running in self.slots.iter_mut().flatten().filter(|running| running.owner == owner) {
+            running.signalled = true;
             let _ = running.child.signal_group(signal);
         }
     }
@@ -186,15 +197,18 @@ fn one_line(output: &[u8]) -> String {
 
 /// Our own environment without what would change how a child is loaded or read; a PATH in any case.
 fn environment() -> Vec<CString> {
-    let mut all: Vec<(String, String)> = std::env::vars()
-        .filter(|(name, _)| name != "IFS" && !name.starts_with("LD_") && !name.starts_with("VRRP_"))
-        .filter(|(name, _)| name != "NOTIFY_SOCKET" && name != "RUST_LOG")
-        .collect();
-    if !all.iter().any(|(name, _)| name == "PATH") {
-        all.push(("PATH".to_owned(), super::command::DEFAULT_PATH.to_owned()));
-    }
-    all.into_iter()
-        .filter_map(|(name, value)| CString::new(format!("{name}={value}")).ok())
+    const OURS: [&[u8]; 3] = [b"IFS", b"NOTIFY_SOCKET", b"RUST_LOG"];
+    let keep = |name: &[u8]| {
+        !OURS.contains(&name) && !name.starts_with(b"LD_") && !name.starts_with(b"VRRP_")
+    };
+    let path = std::env::var_os("PATH").unwrap_or_else(|| super::command::DEFAULT_PATH.into());
+    // As bytes: nobody promises that they are UTF-8.
+    std::env::vars_os()
+        .filter(|(name, _)| name != "PATH" && keep(name.as_bytes()))
+        .chain([("PATH".into(), path)])
+        .filter_map(|(name, value)| {
+            CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
+        })
         .collect()
 }
 

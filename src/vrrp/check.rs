@@ -86,7 +86,7 @@ pub struct Check {
     next_at: Option<Instant>,
     /// Until when a failure outlasts the gate.
     held_until: Option<Instant>,
-    /// The phase is applied to the second start.
+    /// What is left of the phase; the second start takes it.
     phase: Duration,
 }
 
@@ -149,7 +149,9 @@ impl Check {
         match event {
             Event::Startup { first, phase } if !self.settings.gated => {
                 self.next_at = Some(now + first);
-                self.phase = phase;
+                // The raster begins now, not at the first run, or the first runs' spread would
+                // shift it and bring checks together that were to be apart.
+                self.phase = phase.saturating_sub(first);
             }
             Event::Startup { .. } => {}
             Event::Timer => {
@@ -303,6 +305,12 @@ mod tests {
             check.handle(now, Event::Ended { success: true }, &mut out);
         }
         assert_eq!(starts, [at(0), at(2500), at(4500), at(6500)]);
+        // A later first run does not move it.
+        let mut check = Check::new(SETTINGS);
+        let (first, phase) = (Duration::from_millis(200), Duration::from_millis(500));
+        handle(&mut check, 0, Event::Startup { first, phase });
+        assert_eq!(handle(&mut check, 200, Event::Timer), [Action::Run]);
+        assert_eq!(check.next_at, Some(at(2500)));
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! The real daemon in network namespaces. Needs root; touches nothing outside of the namespaces
 //! that it makes. The tests run side by side, most of them are waiting.
 
+mod checks;
 mod dissect;
 mod elections;
 mod hostile;
 mod interop;
 mod itself;
 mod lab;
+mod lifecycle;
+mod misbehaving;
+mod notify;
 mod rules;
+mod scripts;
 mod setup;
 mod world;
