@@ -247,6 +247,9 @@ impl Daemon {
                  we keep the addresses with {}",
                 router.effective_priority()
             ),
+            Remark::OtherFault(fault) => {
+                log::warn!("{name}: still FAULT: {}", self.explain(instance, Reason::Fault(*fault)));
+            }
             Remark::Late { by } => log::warn!(
                 "{name}: woke up {} late for an advert: is the machine overloaded or was it \
                  suspended?",

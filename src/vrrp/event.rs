@@ -1,6 +1,6 @@
 //! What goes into a virtual router and what comes out.
 
-use super::reason::Reason;
+use super::reason::{Fault, Reason};
 use super::tracker::Effect;
 use super::StateName;
 use crate::wire::advert::{Advert, ChecksumForm};
@@ -143,6 +143,8 @@ pub enum Remark {
         /// The other's priority.
         priority: Priority,
     },
+    /// We stay in FAULT, for another reason than the last that was told.
+    OtherFault(Fault),
     /// We woke up too late for an advertisement; nobody has taken over meanwhile.
     Late {
         /// How late.
@@ -164,6 +166,7 @@ impl Remark {
             Self::DuplicateSource { .. } => first + 5,
             Self::Contest { .. } => first + 6,
             Self::Late { .. } => first + 7,
+            Self::OtherFault(_) => first + 8,
         }
     }
 }

@@ -427,7 +427,11 @@ impl Router {
     fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
         match (&self.state, self.fault()) {
             (State::Init, _) | (State::Backup(_) | State::Master(_), None) => {}
-            (State::Fault(_), Some(fault)) => self.state = State::Fault(fault),
+            (State::Fault(was), Some(fault)) if *was != fault => {
+                self.state = State::Fault(fault);
+                out.push(Action::Remark(Remark::OtherFault(fault)));
+            }
+            (State::Fault(_), Some(_)) => {}
             (State::Backup(_) | State::Master(_), Some(fault)) => self.enter_fault(fault, out),
             (State::Fault(was), None) => self.begin(now, Reason::Recovered(*was), out),
         }

@@ -1,7 +1,8 @@
 //! What a person should know although nothing is done about it (RFC 9568 §5.2.9, §8.3.2).
 
 use crate::bench::{owner, peer, remarks, v3, Bench, OWN};
-use vipd::vrrp::event::Remark;
+use vipd::vrrp::event::{Event, Link, Remark};
+use vipd::vrrp::reason::Fault;
 use vipd::vrrp::settings::Settings;
 
 #[test]
@@ -28,4 +29,15 @@ fn v3_117_equal_priority_is_said_once() {
     assert_eq!(remarks(&bench.advert(100, 8)), [Remark::EqualPriority { source: peer(8) }]);
     assert_eq!(remarks(&bench.advert(100, 8)), []);
     assert_eq!(remarks(&bench.advert(200, 9)), []);
+}
+
+/// A person who sees FAULT must be able to find out why now, not why first.
+#[test]
+fn another_reason_for_fault_is_said() {
+    let mut bench = Bench::master(v3());
+    bench.event(Event::Link(Link::Down));
+    let said = bench.event(Event::Link(Link::Missing));
+    assert_eq!(remarks(&said), [Remark::OtherFault(Fault::InterfaceMissing)]);
+    assert_eq!(bench.event(Event::Link(Link::Missing)), []);
+    assert_eq!(bench.router.fault_cause(), Some(Fault::InterfaceMissing));
 }
