@@ -11,7 +11,10 @@ use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
 use crate::vrrp::StateName;
 use crate::wire::announce::ARP_FRAME;
-use crate::wire::{Discard, Family};
+use crate::wire::Discard;
+
+/// Octets of announcements that are put together before they are sent.
+const BURST: usize = 256 * ARP_FRAME;
 
 impl Daemon {
     /// Performs all that is pending, and what comes of it.
@@ -109,22 +112,51 @@ impl Daemon {
         self.addresses.flush(&mut self.links);
     }
 
-    /// Announces the addresses of whoever is still MASTER.
+    /// Announces the addresses of whoever is still MASTER: each address of each once, then all of
+    /// them again, in as few system calls as there are interfaces.
     fn announce(&mut self, actions: &[(usize, Action)]) {
-        for (instance, action) in actions {
-            let Action::Announce { repeat } = action else { continue };
-            let it = &self.instances[*instance];
-            if it.router.state() != StateName::Master || it.router.family() != Family::V4 {
-                continue;
-            }
-            for _ in 0..*repeat {
-                for (ifindex, frames) in &it.announcements {
-                    if let Err(error) = self.announcer.send(*ifindex, frames, ARP_FRAME) {
-                        log::debug!("{}: cannot announce addresses: {error}", it.name);
-                    }
+        let repeats = |(instance, action): &(usize, Action)| match action {
+            Action::Announce { repeat } => Some((*instance, *repeat)),
+            Action::Advertise { .. }
+            | Action::Acquire
+            | Action::Release
+            | Action::Transition { .. }
+            | Action::PriorityChange { .. }
+            | Action::Remark(_) => None,
+        };
+        let rounds = actions.iter().filter_map(repeats).map(|(_, repeat)| repeat).max();
+        for round in 0..rounds.unwrap_or(0) {
+            for (instance, repeat) in actions.iter().filter_map(repeats) {
+                if repeat > round && self.is_in(instance, StateName::Master) {
+                    self.add_to_burst(instance);
                 }
             }
         }
+        self.send_burst();
+    }
+
+    fn add_to_burst(&mut self, instance: usize) {
+        for at in 0..self.instances[instance].announcements.len() {
+            let (ifindex, frames) = &self.instances[instance].announcements[at];
+            let (to, burst) = &self.burst;
+            if *to != *ifindex || burst.len() + frames.len() > BURST {
+                let ifindex = *ifindex;
+                self.send_burst();
+                self.burst.0 = ifindex;
+            }
+            self.burst.1.extend_from_slice(&self.instances[instance].announcements[at].1);
+        }
+    }
+
+    fn send_burst(&mut self) {
+        let (ifindex, frames) = &mut self.burst;
+        if frames.is_empty() {
+            return;
+        }
+        if let Err(error) = self.announcer.send(*ifindex, frames, ARP_FRAME) {
+            log::debug!("cannot announce addresses on interface {ifindex}: {error}");
+        }
+        frames.clear();
     }
 
     fn tell(&mut self, instance: usize, action: &Action) {

@@ -117,6 +117,8 @@ pub struct Daemon {
     scripts: Vec<Script>,
     children: Children,
     announcer: PacketSocket,
+    /// Announcements that are being put together: interface index and frames.
+    burst: (u32, Vec<u8>),
     /// Taken out while its packets are handled.
     inbox: Option<Inbox>,
     /// What the virtual routers want done in this turn, with the number of the instance.
@@ -154,6 +156,7 @@ impl Daemon {
             scripts: Vec::new(),
             children: Children::new(Source::FIRST_CHILD),
             announcer: PacketSocket::open()?,
+            burst: (0, Vec::new()),
             inbox: Some(Inbox::new(INBOX_SLOTS, INBOX_SLOT)),
             pending: Vec::new(),
             actions: Vec::with_capacity(16),
