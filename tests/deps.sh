@@ -16,7 +16,7 @@ need haproxy haproxy
 need tcpdump tcpdump
 need tshark tshark
 need killall psmisc
-need arping iputils-arping
+need ps procps
 need ping iputils-ping
 need unshare util-linux
 need mandoc mandoc
