@@ -17,6 +17,9 @@ const OUTPUT_KEPT: usize = 512;
 /// How much output is read of one child in one turn, so that none can hold up the loop.
 const OUTPUT_TURN: usize = 64 * 1024;
 
+/// How many ended notify scripts may have left something behind that holds their output open.
+const LEFT_BEHIND: usize = 32;
+
 /// What a child was started for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
@@ -46,6 +49,19 @@ struct Running {
     started: Instant,
     /// It was told to end.
     signalled: bool,
+    /// It has ended, but what it has started still holds its output.
+    ended: bool,
+}
+
+/// What is left of a child's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// Nothing now.
+    Nothing,
+    /// Perhaps more, in another turn.
+    More,
+    /// Nothing ever.
+    End,
 }
 
 /// All running children. Each has two tokens: one for its pidfd and one for its output.
@@ -103,8 +119,9 @@ impl Children {
             let _ = child.signal_group(SIGKILL);
             return Err(error);
         }
-        let (output, signalled) = (Vec::new(), false);
-        self.slots[slot] = Some(Running { owner, child, output, started: now, signalled });
+        let (output, started) = (Vec::new(), now);
+        let (signalled, ended) = (false, false);
+        self.slots[slot] = Some(Running { owner, child, output, started, signalled, ended });
         Ok(())
     }
 
@@ -120,44 +137,52 @@ impl Children {
     pub fn ready(&mut self, registry: &Registry, token: usize) -> Option<Ended> {
         let slot = token.checked_sub(self.first_token)? / 2;
         let running = self.slots.get_mut(slot)?.as_mut()?;
-        let more = running.read_output();
-        if (token - self.first_token) % 2 == 1 {
-            if let (true, Some(output)) = (more, &running.child.output) {
-                // Edge-triggered: ask to be told of what is left.
-                let fd = output.as_raw_fd();
-                let _ = registry.reregister(&mut SourceFd(&fd), Token(token), Interest::READABLE);
+        let left = running.read_output();
+        if let (Left::More, Some(output)) = (left, &running.child.output) {
+            // Edge-triggered: ask to be told of what is left.
+            let (fd, token) = (output.as_raw_fd(), Token(self.first_token + 2 * slot + 1));
+            let _ = registry.reregister(&mut SourceFd(&fd), token, Interest::READABLE);
+        }
+        if running.ended {
+            if left == Left::End {
+                self.close(registry, slot);
             }
             return None;
         }
-        if running.signalled {
-            // Whoever of its group has not heeded the signal ends with it. As long as it was not
-            // waited for, nobody else can have its number.
-            let _ = running.child.signal_group(SIGKILL);
+        if (token - self.first_token) % 2 == 1 {
+            return None;
         }
-        let exit = match running.child.wait() {
-            Ok(Some(exit)) => exit,
-            Ok(None) => return None,
-            Err(error) => {
-                log::error!("cannot wait for process {}: {error}", running.child.pid);
-                Exit::Code(127)
-            }
-        };
-        let running = self.slots[slot].take()?;
-        let fds = [
-            Some(running.child.pidfd.as_raw_fd()),
-            running.child.output.as_ref().map(AsRawFd::as_raw_fd),
-        ];
-        for fd in fds.into_iter().flatten() {
+        let exit = running.collect()?;
+        let (owner, started) = (running.owner, running.started);
+        let output = one_line(&running.output);
+        let is_notify = matches!(owner, Owner::Notify(_));
+        running.ended = is_notify && left != Left::End;
+        if !running.ended || self.left_behind() > LEFT_BEHIND {
+            self.close(registry, slot);
+        }
+        Some(Ended { owner, exit, output, started })
+    }
+
+    /// A notify script may have started a service. As long as that prints to where the script has
+    /// printed, somebody has to read it: SIGPIPE would end it.
+    fn left_behind(&self) -> usize {
+        self.slots.iter().flatten().filter(|running| running.ended).count()
+    }
+
+    fn close(&mut self, registry: &Registry, slot: usize) {
+        let Some(running) = self.slots.get_mut(slot).and_then(Option::take) else { return };
+        let pidfd = running.child.pidfd.as_raw_fd();
+        let output = running.child.output.as_ref().map(AsRawFd::as_raw_fd);
+        for fd in [Some(pidfd), output].into_iter().flatten() {
             let _ = registry.deregister(&mut SourceFd(&fd));
         }
-        let output = one_line(&running.output);
-        Some(Ended { owner: running.owner, exit, output, started: running.started })
     }
 
     /// Sends a signal that ends it to the process group of what runs for an owner. Of a group that
     /// was told to end nothing is left when its first process has ended.
     pub fn signal(&mut self, owner: Owner, signal: i32) {
-        for running in self.slots.iter_mut().flatten().filter(|running| running.owner == owner) {
+        let theirs = |running: &&mut Running| running.owner == owner && !running.ended;
+        for running in self.slots.iter_mut().flatten().filter(theirs) {
             running.signalled = true;
             let _ = running.child.signal_group(signal);
         }
@@ -165,18 +190,19 @@ impl Children {
 
     /// Whom children are running for.
     pub fn owners(&self) -> impl Iterator<Item = Owner> + '_ {
-        self.slots.iter().flatten().map(|running| running.owner)
+        self.slots.iter().flatten().filter(|running| !running.ended).map(|running| running.owner)
     }
 }
 
 impl Running {
-    /// Reads what is there; true if there may be more.
-    fn read_output(&mut self) -> bool {
-        let Some(output) = &self.child.output else { return false };
+    /// Reads what is there, up to a bound.
+    fn read_output(&mut self) -> Left {
+        let Some(output) = &self.child.output else { return Left::End };
         let mut buffer = [0; 4096];
         for _ in 0..OUTPUT_TURN / buffer.len() {
             match process::read_output(output.as_fd(), &mut buffer) {
-                Ok(Some(0)) | Err(_) | Ok(None) => return false,
+                Ok(Some(0)) | Err(_) => return Left::End,
+                Ok(None) => return Left::Nothing,
                 Ok(Some(length)) => {
                     self.output.extend_from_slice(&buffer[..length]);
                     let excess = self.output.len().saturating_sub(OUTPUT_KEPT);
@@ -184,7 +210,20 @@ impl Running {
                 }
             }
         }
-        true
+        Left::More
+    }
+
+    /// How it ended; `None` while it runs.
+    fn collect(&self) -> Option<Exit> {
+        if self.signalled {
+            // Whoever of its group has not heeded the signal ends with it. As long as it was not
+            // waited for, nobody else can have its number.
+            let _ = self.child.signal_group(SIGKILL);
+        }
+        self.child.wait().unwrap_or_else(|error| {
+            log::error!("cannot wait for process {}: {error}", self.child.pid);
+            Some(Exit::Code(127))
+        })
     }
 }
 

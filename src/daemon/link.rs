@@ -89,6 +89,29 @@ impl Links {
         })
     }
 
+    /// Makes sure that we may change addresses at all, with a request that changes nothing: to
+    /// remove an address from the interface with index 0, which there is none. The kernel looks at
+    /// our rights first.
+    ///
+    /// # Errors
+    /// EPERM without CAP_NET_ADMIN; what the kernel says.
+    pub fn probe_rights(&mut self) -> io::Result<()> {
+        let mut request = Vec::new();
+        let mut builder = Builder::new(&mut request);
+        builder.begin(nl::RTM_DELADDR, nl::NLM_F_REQUEST | nl::NLM_F_ACK, u32::MAX);
+        builder.header(&nl::if_addr(nl::AF_INET, 32, 0, 0, 0));
+        builder.end();
+        self.requests.send(&request)?;
+        let Some(length) = self.requests.receive(&mut self.buffer)? else {
+            return Err(io::Error::other("the kernel did not answer"));
+        };
+        let refused = nl::messages(&self.buffer[..length])
+            .filter(|message| message.kind == nl::NLMSG_ERROR)
+            .map(|message| io::Error::from_raw_os_error(nl::error_code(message.body)))
+            .find(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        refused.map_or(Ok(()), Err)
+    }
+
     /// The descriptor that becomes readable when something changes.
     #[must_use]
     pub fn events_fd(&self) -> RawFd {

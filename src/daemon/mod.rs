@@ -194,6 +194,7 @@ impl Daemon {
 
     /// Looks at the world, and begins.
     fn begin(&mut self) -> io::Result<()> {
+        self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
         self.remove_leftovers();

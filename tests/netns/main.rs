@@ -11,6 +11,7 @@ mod lab;
 mod lifecycle;
 mod misbehaving;
 mod notify;
+mod options;
 mod rules;
 mod scripts;
 mod setup;
