@@ -87,6 +87,10 @@ impl Daemon {
     }
 
     pub(super) fn check_ended(&mut self, script: usize, ended: Ended) {
+        if self.stopping.is_some() {
+            // Whatever it says, it was us who ended it.
+            return;
+        }
         let success = matches!(ended.exit, Exit::Code(0));
         self.check_result(script, success, ended.exit.to_string(), ended.output);
     }

@@ -330,6 +330,8 @@ impl Daemon {
         match object {
             Object::Router(instance) => self.instances[instance].router.deadline(),
             Object::Notify(instance) => self.instances[instance].notifying.map(|it| it.deadline),
+            // When we stop, nothing is checked any more.
+            Object::Check(_) if self.stopping.is_some() => None,
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
             Object::Stop => self.stopping,

@@ -51,6 +51,7 @@ impl Daemon {
         }
         for script in 0..self.scripts.len() {
             self.children.signal(Owner::Check(script), SIGTERM);
+            self.touch(Object::Check(script));
         }
     }
 

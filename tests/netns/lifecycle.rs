@@ -268,6 +268,31 @@ fn a_stop_resigns_at_once_and_waits_for_notify_stop() {
     a.wait_log("stopped", SOON);
 }
 
+/// Not one more is started, and that we end the one that runs is no failure of it.
+#[test]
+fn a_stop_ends_the_checks() {
+    let scene = Scene::new("");
+    let notes = Notes::new(&scene.lab, "notes");
+    let script = format!("echo run >> {}; sleep 0.3", notes.path().display());
+    let stops = format!(
+        "{FAST}\nnotify_stop = 'sleep 1'\ntrack_script = [\"chk\"]\n\
+         [vrrp_script.chk]\nscript = '{script}'\ninterval = 0.4"
+    );
+    std::fs::write(&scene.file, toml(100, &stops)).expect("a file of the lab");
+    let process = scene.start();
+    process.wait_log("vip: BACKUP -> MASTER", SOON);
+    let mark = process.mark();
+    let before = notes.lines().len();
+    // With the next line a run has begun, and it takes a while.
+    let runs = notes.wait(before + 1).len();
+    process.signal("TERM");
+    process.wait_log("vip: notify_stop for STOP: done in 1.", SOON);
+    assert!(process.wait_end(SOON).success());
+    let said = process.lines_after(mark, "check chk:");
+    assert!(said.is_empty(), "{said:?}");
+    assert_eq!(notes.lines().len(), runs);
+}
+
 /// Also its group, although the script heeds no SIGTERM.
 #[test]
 fn a_stop_does_not_wait_for_ever() {
