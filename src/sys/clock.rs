@@ -3,8 +3,24 @@
 /// Nanoseconds of CLOCK_MONOTONIC: never steps, stands still while the machine is suspended.
 #[must_use]
 pub fn monotonic() -> u64 {
-    let time = read(libc::CLOCK_MONOTONIC);
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    nanoseconds(&read(libc::CLOCK_MONOTONIC))
+}
+
+/// A moment in nanoseconds. One before 1970 is nonsense, but no reason to panic.
+pub(super) fn nanoseconds(time: &libc::timespec) -> u64 {
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
+/// A `timespec`, which on some machines has padding and so is not to be written out.
+pub(super) fn timespec(seconds: i64, nanoseconds: u32) -> libc::timespec {
+    // SAFETY: all-zero is a valid timespec.
+    let mut time: libc::timespec = unsafe { std::mem::zeroed() };
+    // Where seconds have 32 bits, what is beyond them is the last one that there is.
+    #[allow(clippy::useless_conversion)]
+    let seconds = seconds.try_into().unwrap_or(i32::MAX as _);
+    time.tv_sec = seconds;
+    time.tv_nsec = nanoseconds as _;
+    time
 }
 
 /// Seconds and nanoseconds since 1970.
@@ -17,7 +33,7 @@ pub fn realtime() -> (i64, u32) {
 }
 
 fn read(clock: libc::clockid_t) -> libc::timespec {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = timespec(0, 0);
     // SAFETY: `time` is writable; both clocks always exist, so the call cannot fail.
     unsafe { libc::clock_gettime(clock, &mut time) };
     time
@@ -40,14 +56,18 @@ pub struct LocalTime {
     pub second: i32,
 }
 
-/// Seconds since 1970 in the time zone of this process.
+/// Seconds since 1970 in the time zone of this process; 1970-01-01 00:00:00 if the C library has no
+/// answer.
 #[must_use]
 pub fn local_time(seconds: i64) -> LocalTime {
-    let seconds = seconds as libc::time_t;
+    // libc's name for the type of the seconds is deprecated on musl.
+    let time = timespec(seconds, 0);
     // SAFETY: an all-zero `tm` is valid (its pointer may be null).
     let mut tm: libc::tm = unsafe { std::mem::zeroed() };
-    // SAFETY: both pointers are valid until the call returns; `tm` is left as it is on failure.
-    unsafe { libc::localtime_r(&seconds, &mut tm) };
+    // SAFETY: both pointers are valid until the call returns.
+    if unsafe { libc::localtime_r(&time.tv_sec, &mut tm) }.is_null() {
+        return LocalTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0 };
+    }
     LocalTime {
         year: tm.tm_year + 1900,
         month: tm.tm_mon + 1,
@@ -68,5 +88,32 @@ mod tests {
         assert!(before > 0 && monotonic() >= before);
         assert!(realtime().0 > 1_700_000_000);
         assert!(local_time(realtime().0).year >= 2024);
+    }
+
+    #[test]
+    fn the_time_of_day_is_that_of_std() {
+        let (seconds, nanoseconds) = realtime();
+        let std = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        assert!((std.as_secs() as i64 - seconds).abs() <= 1);
+        assert!(nanoseconds < 1_000_000_000);
+    }
+
+    #[test]
+    fn local_time_is_that_of_date() {
+        let date = std::process::Command::new("date")
+            .args(["-d", "@1750000000", "+%Y %m %d %H %M %S"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(date.stdout).unwrap();
+        let wanted: Vec<i32> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
+        let time = local_time(1_750_000_000);
+        let got = [time.year, time.month, time.day, time.hour, time.minute, time.second];
+        assert_eq!(got.as_slice(), wanted);
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_moment_that_the_c_library_cannot_tell_is_1970() {
+        assert_eq!(local_time(i64::MAX).year, 1970);
     }
 }

@@ -14,11 +14,13 @@ pub mod process;
 pub mod raw;
 pub mod signalfd;
 mod socket;
+#[cfg(test)]
+mod testnet;
 pub mod timerfd;
 pub mod user;
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// -1 is an error, and errno says which.
 fn cvt(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -33,16 +35,73 @@ fn cvt_len(result: libc::ssize_t) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
-/// Waits until a descriptor is readable, or for so many milliseconds; true if it is.
+/// Takes over a descriptor that a system call has just made for us.
+fn owned(result: libc::c_int) -> io::Result<OwnedFd> {
+    let fd = cvt(result)?;
+    // SAFETY: the caller passes on what such a call returned: it is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Once more if a signal interrupted it.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Once more if a signal interrupted it; `None` if there is nothing now.
+fn if_ready<T>(call: impl FnMut() -> io::Result<T>) -> io::Result<Option<T>> {
+    match retry(call) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits until a descriptor is readable, or for so many milliseconds; true if it is. An interruption
+/// lets the time begin anew.
 ///
 /// # Errors
-/// What the kernel says; an interruption counts as "not yet".
+/// What the kernel says.
 pub fn poll_readable(fd: BorrowedFd<'_>, timeout_ms: i32) -> io::Result<bool> {
     let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: `poll` is one pollfd, writable until the call returns.
-    match cvt(unsafe { libc::poll(&mut poll, 1, timeout_ms) }) {
-        Ok(ready) => Ok(ready > 0),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-        Err(error) => Err(error),
+    retry(|| cvt(unsafe { libc::poll(&mut poll, 1, timeout_ms) })).map(|ready| ready > 0)
+}
+
+/// A pipe, its reading end first; both ends block.
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [-1; 2];
+    // SAFETY: `fds` has room for two descriptors.
+    cvt(unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    Ok((owned(fds[0])?, owned(fds[1])?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_socket_is_readable_once_something_is_in_it() {
+        use std::io::Write;
+        let (reader, mut writer) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert!(!poll_readable(reader.as_fd(), 0).unwrap());
+        writer.write_all(b"x").unwrap();
+        assert!(poll_readable(reader.as_fd(), 1000).unwrap());
+    }
+
+    #[test]
+    fn an_interruption_is_no_answer() {
+        let errors = [libc::EINTR, libc::EINTR, libc::EAGAIN];
+        let mut left = errors.iter();
+        let mut call = || left.next().map_or(Ok(7), |e| Err(io::Error::from_raw_os_error(*e)));
+        assert_eq!(if_ready(&mut call).unwrap(), None);
+        assert_eq!(if_ready(&mut call).unwrap(), Some(7));
+        let broken = || -> io::Result<()> { Err(io::Error::from_raw_os_error(libc::EBADF)) };
+        assert_eq!(if_ready(broken).unwrap_err().raw_os_error(), Some(libc::EBADF));
     }
 }

@@ -1,13 +1,16 @@
 //! Ethernet frames, sent and captured.
 
 use super::socket::{self, Control};
-use super::{cvt, cvt_len};
+use super::clock::nanoseconds;
+use super::{cvt, cvt_len, if_ready, retry};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Frames of one system call.
 const BATCH: usize = 64;
+/// Bytes that may wait for a slow interface, at the kernel's accounting: over a thousand short frames.
+const SEND_BUFFER: libc::c_int = 1 << 20;
 
 /// A packet socket.
 #[derive(Debug)]
@@ -30,7 +33,10 @@ impl PacketSocket {
     /// # Errors
     /// What the kernel says.
     pub fn open() -> io::Result<Self> {
-        socket::open(libc::AF_PACKET, libc::SOCK_RAW, 0).map(Self)
+        let fd = socket::open(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
+        // Without the right to it the system's limit has to do.
+        let _ = socket::set(&fd, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, &SEND_BUFFER);
+        Ok(Self(fd))
     }
 
     /// A socket that hears everything on one interface.
@@ -55,19 +61,22 @@ impl PacketSocket {
         Ok(capture)
     }
 
-    /// Sends frames of one length that lie back to back.
+    /// Sends frames of one length that lie back to back. An incomplete last one is left out.
     ///
     /// # Errors
     /// The first refusal; what comes after it is not sent.
     pub fn send(&self, ifindex: u32, frames: &[u8], frame_len: usize) -> io::Result<()> {
         let (mut name, name_length) = address(ifindex, 0);
-        for batch in frames.chunks(frame_len * BATCH) {
+        if frame_len == 0 {
+            return Ok(());
+        }
+        for batch in frames.chunks(frame_len.saturating_mul(BATCH)) {
             // SAFETY: all-zero is a valid value of both C structures.
             let (mut vectors, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
                 unsafe { (mem::zeroed(), mem::zeroed()) };
             let mut count = 0;
             for ((frame, vector), header) in
-                batch.chunks(frame_len).zip(&mut vectors).zip(&mut headers)
+                batch.chunks_exact(frame_len).zip(&mut vectors).zip(&mut headers)
             {
                 vector.iov_base = frame.as_ptr().cast_mut().cast();
                 vector.iov_len = frame.len() as _;
@@ -86,17 +95,7 @@ impl PacketSocket {
         let mut sent = 0;
         while sent < headers.len() {
             let rest = &mut headers[sent..];
-            let flags = libc::MSG_DONTWAIT;
-            // SAFETY: the headers point to memory that `send` keeps alive, with its length; the
-            // kernel only reads the frames.
-            let count = unsafe {
-                libc::sendmmsg(self.0.as_raw_fd(), rest.as_mut_ptr(), rest.len() as _, flags as _)
-            };
-            match cvt(count) {
-                Ok(count) => sent += (count as usize).max(1),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+            sent += retry(|| socket::send_many(&self.0, rest, libc::MSG_DONTWAIT))?.max(1);
         }
         Ok(())
     }
@@ -118,16 +117,12 @@ impl PacketSocket {
         header.msg_iovlen = 1;
         header.msg_control = control.0.as_mut_ptr().cast();
         header.msg_controllen = control.0.len() as _;
+        let fd = self.0.as_raw_fd();
         // SAFETY: the header points to live memory, with its length.
-        let read = unsafe { libc::recvmsg(self.0.as_raw_fd(), &mut header, libc::MSG_DONTWAIT) };
-        match cvt_len(read) {
-            Ok(len) => {
-                let outgoing = name.sll_pkttype == libc::PACKET_OUTGOING;
-                Ok(Some(Frame { len, outgoing, time_ns: time_of(&header) }))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
+        let mut receive = || unsafe { libc::recvmsg(fd, &mut header, libc::MSG_DONTWAIT) };
+        let Some(len) = if_ready(|| cvt_len(receive()))? else { return Ok(None) };
+        let outgoing = name.sll_pkttype == libc::PACKET_OUTGOING;
+        Ok(Some(Frame { len, outgoing, time_ns: time_of(&header) }))
     }
 }
 
@@ -164,7 +159,7 @@ fn time_of(header: &libc::msghdr) -> u64 {
             if ((*next).cmsg_level, (*next).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS)
             {
                 let time = libc::CMSG_DATA(next).cast::<libc::timespec>().read_unaligned();
-                return time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64;
+                return nanoseconds(&time);
             }
             next = libc::CMSG_NXTHDR(header, next);
         }

@@ -1,10 +1,10 @@
 //! What all kinds of sockets have in common.
 
-use super::cvt;
+use super::{cvt, owned};
 use std::io;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Room for the control messages of a packet, aligned for their headers.
 #[derive(Clone, Copy)]
@@ -18,9 +18,24 @@ impl Control {
 pub(super) fn open(domain: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
     let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: the call has no pointers.
-    let fd = cvt(unsafe { libc::socket(domain, kind, protocol) })?;
-    // SAFETY: the descriptor is new and nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    owned(unsafe { libc::socket(domain, kind, protocol) })
+}
+
+/// Sends messages in one system call; how many went. The call itself, because musl's function of
+/// that name makes one call a message on 64-bit machines. The headers have to be made from zeros:
+/// where the kernel's fields are wider than musl's, musl has padding.
+pub(super) fn send_many(fd: &OwnedFd, headers: &mut [libc::mmsghdr], flags: i32) -> io::Result<usize> {
+    // SAFETY: the callers' headers point to live memory, with its length; the kernel only reads it.
+    let sent = unsafe {
+        libc::syscall(
+            libc::SYS_sendmmsg,
+            fd.as_raw_fd(),
+            headers.as_mut_ptr(),
+            headers.len() as libc::c_uint,
+            flags,
+        )
+    };
+    cvt(sent as libc::c_int).map(|sent| sent as usize)
 }
 
 /// Sets an option to a value that the kernel reads as plain bytes.
@@ -40,7 +55,7 @@ pub(super) fn set<T: Copy>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> io
 
 /// A receive buffer of so many bytes, beyond the system's limit if we may.
 pub(super) fn receive_buffer(fd: &OwnedFd, bytes: usize) -> io::Result<()> {
-    let bytes = bytes as libc::c_int;
+    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
     set(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &bytes)
         .or_else(|_| set(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, &bytes))
 }

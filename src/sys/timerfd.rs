@@ -1,8 +1,9 @@
 //! A timer as a descriptor.
 
-use super::{cvt, cvt_len};
+use super::clock::timespec;
+use super::{cvt, cvt_len, if_ready, owned};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// A timer on CLOCK_MONOTONIC, set to absolute times.
 #[derive(Debug)]
@@ -16,9 +17,7 @@ impl TimerFd {
     pub fn new() -> io::Result<Self> {
         let flags = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
         // SAFETY: the call has no pointers.
-        let fd = cvt(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })?;
-        // SAFETY: the descriptor is new and nobody else's.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+        owned(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) }).map(Self)
     }
 
     /// Fires at this moment, at once if it is past. Forgets an expiry that was not read.
@@ -28,11 +27,7 @@ impl TimerFd {
     pub fn arm(&self, at_ns: u64) -> io::Result<()> {
         // 0 would disarm the timer.
         let at_ns = at_ns.max(1);
-        let value = libc::timespec {
-            tv_sec: (at_ns / 1_000_000_000) as _,
-            tv_nsec: (at_ns % 1_000_000_000) as _,
-        };
-        self.set(value)
+        self.set(timespec((at_ns / 1_000_000_000) as i64, (at_ns % 1_000_000_000) as u32))
     }
 
     /// Does not fire any more.
@@ -40,12 +35,11 @@ impl TimerFd {
     /// # Errors
     /// What the kernel says.
     pub fn disarm(&self) -> io::Result<()> {
-        self.set(libc::timespec { tv_sec: 0, tv_nsec: 0 })
+        self.set(timespec(0, 0))
     }
 
     fn set(&self, it_value: libc::timespec) -> io::Result<()> {
-        let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        let spec = libc::itimerspec { it_interval: never, it_value };
+        let spec = libc::itimerspec { it_interval: timespec(0, 0), it_value };
         // SAFETY: `spec` is valid until the call returns; a null old value is allowed.
         let result = unsafe {
             libc::timerfd_settime(
@@ -64,14 +58,11 @@ impl TimerFd {
     /// What the kernel says.
     pub fn read(&self) -> io::Result<u64> {
         let mut count = [0u8; 8];
+        let (fd, length) = (self.0.as_raw_fd(), count.len());
         // SAFETY: `count` is writable for its length until the call returns.
-        let read =
-            unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
-        match cvt_len(read) {
-            Ok(_) => Ok(u64::from_ne_bytes(count)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            Err(error) => Err(error),
-        }
+        let read = if_ready(|| cvt_len(unsafe { libc::read(fd, count.as_mut_ptr().cast(), length) }));
+        // Nothing read leaves it zero.
+        read.map(|_| u64::from_ne_bytes(count))
     }
 }
 
@@ -105,8 +96,10 @@ mod tests {
             timer.arm(past).unwrap();
             assert!(poll_readable(timer.0.as_fd(), 10_000).unwrap());
         }
-        timer.arm(u64::MAX / 4).unwrap();
-        assert_eq!(timer.read().unwrap(), 0);
+        for far in [u64::MAX / 4, u64::MAX] {
+            timer.arm(far).unwrap();
+            assert_eq!(timer.read().unwrap(), 0);
+        }
         timer.arm(1).unwrap();
         timer.disarm().unwrap();
         assert_eq!(timer.read().unwrap(), 0);

@@ -1,10 +1,9 @@
 //! rtnetlink: the socket, and messages written and read without trust in their lengths.
 
-use super::raw::receive_one;
-use super::{cvt, cvt_len, socket};
+use super::{cvt, cvt_len, if_ready, retry, socket};
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Message types.
 pub const NLMSG_ERROR: u16 = 2;
@@ -123,7 +122,7 @@ impl Netlink {
         let mut kernel: libc::sockaddr_nl = unsafe { mem::zeroed() };
         kernel.nl_family = libc::AF_NETLINK as _;
         // SAFETY: both pointers are readable for the lengths that are given with them.
-        let sent = unsafe {
+        let send = || unsafe {
             libc::sendto(
                 self.0.as_raw_fd(),
                 messages.as_ptr().cast(),
@@ -133,7 +132,7 @@ impl Netlink {
                 mem::size_of_val(&kernel) as libc::socklen_t,
             )
         };
-        cvt_len(sent).map(drop)
+        retry(|| cvt_len(send())).map(drop)
     }
 
     /// Reads one datagram into the beginning of a buffer, which grows as needed; `None` if there is
@@ -144,34 +143,48 @@ impl Netlink {
     pub fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<Option<usize>> {
         buffer.resize(buffer.len().max(DATAGRAM), 0);
         loop {
-            let size = receive_one(&self.0, &mut [], libc::MSG_PEEK | libc::MSG_TRUNC)?;
-            let Some(size) = size else { return Ok(None) };
+            // First its length, without taking it out.
+            let peeked = self.receive_from(&mut [], libc::MSG_PEEK | libc::MSG_TRUNC)?;
+            let Some((size, _)) = peeked else { return Ok(None) };
             buffer.resize(buffer.len().max(size), 0);
-            // SAFETY: all-zero is a valid sockaddr_nl.
-            let mut from: libc::sockaddr_nl = unsafe { mem::zeroed() };
-            let mut length = mem::size_of_val(&from) as libc::socklen_t;
-            // SAFETY: buffer and name are writable for the lengths that are given with them.
-            let read = unsafe {
-                libc::recvfrom(
-                    self.0.as_raw_fd(),
-                    buffer.as_mut_ptr().cast(),
-                    buffer.len(),
-                    libc::MSG_DONTWAIT,
-                    std::ptr::from_mut(&mut from).cast(),
-                    &mut length,
-                )
-            };
-            let read = cvt_len(read)?;
-            if from.nl_pid == 0 {
-                return Ok(Some(read));
+            match self.receive_from(buffer, 0)? {
+                Some((read, 0)) => return Ok(Some(read)),
+                Some(_) => {}
+                None => return Ok(None),
             }
         }
+    }
+
+    /// The length of the next datagram, and the port of who sent it; the kernel's is 0.
+    fn receive_from(&self, buffer: &mut [u8], flags: i32) -> io::Result<Option<(usize, u32)>> {
+        // SAFETY: all-zero is a valid sockaddr_nl.
+        let mut from: libc::sockaddr_nl = unsafe { mem::zeroed() };
+        let mut length = mem::size_of_val(&from) as libc::socklen_t;
+        // SAFETY: buffer and name are writable for the lengths that are given with them.
+        let mut receive = || unsafe {
+            libc::recvfrom(
+                self.0.as_raw_fd(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                libc::MSG_DONTWAIT | flags,
+                std::ptr::from_mut(&mut from).cast(),
+                &mut length,
+            )
+        };
+        let read = if_ready(|| cvt_len(receive()))?;
+        Ok(read.map(|read| (read, from.nl_pid)))
     }
 }
 
 impl AsRawFd for Netlink {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
+    }
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -211,9 +224,10 @@ impl<'a> Builder<'a> {
         self.align();
     }
 
-    /// Appends an attribute.
+    /// Appends an attribute. One beyond 65,531 bytes does not fit the format and is left out.
     pub fn attribute(&mut self, kind: u16, value: &[u8]) {
-        self.bytes.extend((4 + value.len() as u16).to_ne_bytes());
+        let Ok(length) = u16::try_from(4 + value.len()) else { return };
+        self.bytes.extend(length.to_ne_bytes());
         self.bytes.extend(kind.to_ne_bytes());
         self.bytes.extend_from_slice(value);
         self.align();
@@ -282,10 +296,11 @@ pub fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(text).ok()
 }
 
-/// The error number in the body of NLMSG_ERROR; 0 is an acknowledgement.
+/// The error number in the body of NLMSG_ERROR; 0 is an acknowledgement. A body that is too short for
+/// one says EPROTO.
 #[must_use]
 pub fn error_code(body: &[u8]) -> i32 {
-    u32_at(body, 0).map_or(0, |code| (code as i32).wrapping_neg())
+    u32_at(body, 0).map_or(libc::EPROTO, |code| (code as i32).saturating_neg())
 }
 
 /// `struct ifinfomsg`.
@@ -347,3 +362,6 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes)
 }
+
+#[cfg(test)]
+mod tests;
