@@ -145,18 +145,19 @@ pub fn wait_priority(tap: &Tap, vrid: u8, priority: u8, after: u64) -> Advert {
     find().expect("it was there")
 }
 
-/// No advertisement was left out, and the raster is where it was.
+/// The advertisements come on their raster. One may be late, for machines are busy, but not by as
+/// much as if the daemon had waited for a script.
 #[track_caller]
 pub fn assert_steady(adverts: &[Advert], tick: Duration) {
     let gaps = gaps(adverts);
     assert!(gaps.len() >= 10, "too few to judge: {gaps:?}");
-    for gap in &gaps {
-        let ratio = gap.as_secs_f64() / tick.as_secs_f64();
-        assert!((0.1..1.9).contains(&ratio), "{gap:?} instead of {tick:?}, among {gaps:?}");
-    }
-    let all: Duration = gaps.iter().sum();
-    let ticks = all.as_secs_f64() / tick.as_secs_f64();
-    assert!((ticks - gaps.len() as f64).abs() < 0.9, "{} in {ticks} ticks", gaps.len());
+    let mut ratios: Vec<f64> =
+        gaps.iter().map(|gap| gap.as_secs_f64() / tick.as_secs_f64()).collect();
+    ratios.sort_by(f64::total_cmp);
+    let (median, longest) = (ratios[ratios.len() / 2], ratios[ratios.len() - 1]);
+    assert!((0.9..1.1).contains(&median), "one every {median} ticks: {gaps:?}");
+    assert!(ratios[ratios.len() - 2] < 1.9, "more than one is late: {gaps:?}");
+    assert!(longest < 4.0, "{longest} ticks without one: {gaps:?}");
 }
 
 /// Within a factor, whose bounds leave room for a busy machine.
