@@ -1,10 +1,9 @@
 //! What makes a process a daemon: the lock, the background.
 
-use super::{cvt, cvt_len};
+use super::{cvt, cvt_len, pipe, retry};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::mem;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -62,19 +61,15 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Locks the whole file for this open of it; false if another has it.
+/// Locks the file for this open of it and its copies in children; false if another has it. Not
+/// fcntl(2)'s lock, whose structure differs between 32-bit machines and C libraries.
 fn lock(file: &File) -> io::Result<bool> {
-    // SAFETY: all-zero is a valid flock: from the beginning to the end, pid 0 as is demanded.
-    let mut lock: libc::flock = unsafe { mem::zeroed() };
-    lock.l_type = libc::F_WRLCK as _;
-    lock.l_whence = libc::SEEK_SET as _;
-    // SAFETY: `lock` is readable until the call returns.
-    match cvt(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &lock) }) {
+    let fd = file.as_raw_fd();
+    // SAFETY: the call has no pointers.
+    match retry(|| cvt(unsafe { libc::flock(fd, libc::LOCK_EX | libc::LOCK_NB) })) {
         Ok(_) => Ok(true),
-        Err(error) => match error.raw_os_error() {
-            Some(libc::EAGAIN | libc::EACCES) => Ok(false),
-            _ => Err(error),
-        },
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -103,7 +98,7 @@ impl Readiness {
             let last = if self.keep_stderr { 1 } else { 2 };
             for fd in 0..=last {
                 // SAFETY: the call has no pointers; both descriptors are open.
-                unsafe { libc::dup2(null.as_raw_fd(), fd) };
+                let _ = retry(|| cvt(unsafe { libc::dup2(null.as_raw_fd(), fd) }));
             }
         }
         let _ = std::env::set_current_dir("/");
@@ -150,39 +145,128 @@ fn fork() -> io::Result<bool> {
 
 /// The code that the daemon tells; EX_OSERR (71) if it died without a word.
 fn read_code(reader: &OwnedFd) -> i32 {
-    let mut code = [0u8];
-    loop {
-        // SAFETY: `code` is writable for one byte until the call returns.
-        let read = unsafe { libc::read(reader.as_raw_fd(), code.as_mut_ptr().cast(), 1) };
-        match cvt_len(read) {
-            Ok(1) => return i32::from(code[0]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(_) | Err(_) => return 71,
-        }
+    let (fd, mut code) = (reader.as_raw_fd(), [0u8]);
+    // SAFETY: `code` is writable for one byte until the call returns.
+    match retry(|| cvt_len(unsafe { libc::read(fd, code.as_mut_ptr().cast(), 1) })) {
+        Ok(1) => i32::from(code[0]),
+        Ok(_) | Err(_) => 71,
     }
-}
-
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let mut fds: [RawFd; 2] = [0; 2];
-    // SAFETY: `fds` has room for two descriptors.
-    cvt(unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) })?;
-    // SAFETY: both descriptors are new and nobody else's.
-    Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::{Duration, Instant};
+
+    fn scratch(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("vipd-host-{}-{name}", std::process::id()))
+    }
 
     #[test]
     fn one_holds_the_lock_and_a_file_left_behind_is_no_lock() {
-        let path = std::env::temp_dir().join(format!("vipd-lock-{}", std::process::id()));
-        fs::write(&path, "12345\n").unwrap();
+        let path = scratch("lock");
+        fs::write(&path, "12345 and more that was left behind\n").unwrap();
         let lock = lock_file(&path).unwrap().expect("left behind");
         let ours = std::process::id() as i32;
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{ours}\n"));
         assert_eq!(lock_file(&path).unwrap().map(drop), Err(Some(ours)));
         drop(lock);
         assert!(!path.exists());
         drop(lock_file(&path).unwrap().expect("free again"));
+    }
+
+    #[test]
+    fn a_lock_whose_file_is_still_there_is_free_when_its_holder_is_gone() {
+        let path = scratch("gone");
+        let mut file = Some(File::create(&path).unwrap());
+        assert!(lock(file.as_ref().unwrap()).unwrap());
+        assert_eq!(lock_file(&path).unwrap().map(drop), Err(None));
+        file.take();
+        // Children that other tests start at this moment hold a copy of it until they execute.
+        let patience = Instant::now() + Duration::from_secs(10);
+        while lock_file(&path).unwrap().is_err() {
+            assert!(Instant::now() < patience, "not released");
+        }
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_pid_file_is_no_link() {
+        let path = scratch("link");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        let error = lock_file(&path).unwrap_err();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(error.raw_os_error(), Some(libc::ELOOP));
+    }
+
+    fn session() -> i32 {
+        // SAFETY: the call has no pointers.
+        unsafe { libc::getsid(0) }
+    }
+
+    /// The daemon's side of the test below, in a process of its own.
+    fn in_background(what: &str, path: &str) -> ! {
+        let before = session();
+        match daemonize(what == "keep").unwrap() {
+            Fork::Parent(code) => std::process::exit(code),
+            Fork::Child(readiness) => {
+                eprintln!("still heard");
+                let session = session();
+                let apart = session != before && session != std::process::id() as i32;
+                match what {
+                    "die" => {}
+                    "fail" => readiness.fail(7),
+                    _ => readiness.ready(),
+                }
+                eprintln!("heard after that");
+                let at_root = std::env::current_dir().unwrap() == Path::new("/");
+                // By another name first, so that it is there as a whole or not at all.
+                let draft = format!("{path}-draft");
+                fs::write(&draft, format!("{apart} {at_root}")).unwrap();
+                fs::rename(&draft, path).unwrap();
+                std::process::exit(0);
+            }
+        }
+    }
+
+    /// Its exit code, what it said on standard error, and what the daemon found.
+    fn start_in_background(what: &str) -> (Option<i32>, String, String) {
+        const NAME: &str = "sys::host::tests::the_start_in_the_background_has_an_exit_code";
+        let path = scratch(what);
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture", "--test-threads=1"])
+            .env("VIPD_TEST_WHAT", what)
+            .env("VIPD_TEST_PATH", &path)
+            .output()
+            .unwrap();
+        let patience = Instant::now() + Duration::from_secs(20);
+        let found = loop {
+            match fs::read_to_string(&path) {
+                Ok(text) => break text,
+                Err(error) => assert!(Instant::now() < patience, "{what}: {error}"),
+            }
+        };
+        fs::remove_file(&path).unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), found)
+    }
+
+    #[test]
+    fn the_start_in_the_background_has_an_exit_code() {
+        if let (Ok(what), Ok(path)) =
+            (std::env::var("VIPD_TEST_WHAT"), std::env::var("VIPD_TEST_PATH"))
+        {
+            in_background(&what, &path);
+        }
+        for (what, code, root, heard) in [
+            ("ready", 0, true, false),
+            ("keep", 0, true, true),
+            ("fail", 7, false, true),
+            ("die", 71, false, true),
+        ] {
+            let (exit, errors, found) = start_in_background(what);
+            assert_eq!((exit, found), (Some(code), format!("true {root}")), "{what}: {errors}");
+            assert!(errors.contains("still heard"), "{what}: {errors}");
+            assert_eq!(errors.contains("heard after that"), heard, "{what}: {errors}");
+        }
     }
 }

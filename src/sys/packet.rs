@@ -1,7 +1,7 @@
 //! Ethernet frames, sent and captured.
 
-use super::socket::{self, Control};
 use super::clock::nanoseconds;
+use super::socket::{self, Control};
 use super::{cvt, cvt_len, if_ready, retry};
 use std::io;
 use std::mem;
@@ -165,4 +165,74 @@ fn time_of(header: &libc::msghdr) -> u64 {
         }
     }
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::testnet::with_pair;
+    use crate::sys::{clock, poll_readable};
+
+    const LEN: usize = 60;
+
+    /// Broadcast frames of an ethertype for experiments, numbered.
+    fn frames(count: u8) -> Vec<u8> {
+        let mut all = Vec::new();
+        for number in 0..count {
+            let mut frame = [0; LEN];
+            frame[..6].fill(0xff);
+            frame[6..12].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
+            (frame[12], frame[13], frame[14]) = (0x88, 0xb5, number);
+            all.extend_from_slice(&frame);
+        }
+        all
+    }
+
+    /// The numbers of our frames, which a capture hears among others.
+    fn numbers(capture: &PacketSocket, wanted: usize, outgoing: bool) -> Vec<u8> {
+        let (mut found, mut buffer) = (Vec::new(), [0; 2000]);
+        let (seconds, _) = clock::realtime();
+        while found.len() < wanted {
+            assert!(poll_readable(capture.as_fd(), 5000).unwrap(), "{} heard", found.len());
+            let frame = capture.receive(&mut buffer).unwrap().unwrap();
+            if buffer[12..14] == [0x88, 0xb5] {
+                assert_eq!((frame.len, frame.outgoing), (LEN, outgoing));
+                assert!((frame.time_ns / 1_000_000_000).abs_diff(seconds as u64) <= 10);
+                found.push(buffer[14]);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn frames_go_out_in_order_and_are_captured_at_both_ends() {
+        with_pair(|pair| {
+            pair.to_b();
+            let far = PacketSocket::capture(pair.b_index).unwrap();
+            pair.to_a();
+            let near = PacketSocket::capture(pair.a_index).unwrap();
+            let socket = PacketSocket::open().unwrap();
+            // More than two calls' worth, and an incomplete one at the end.
+            let mut bytes = frames(150);
+            bytes.extend_from_slice(&[0xff; 20]);
+            socket.send(pair.a_index, &bytes, LEN).unwrap();
+            let wanted: Vec<u8> = (0..150).collect();
+            assert_eq!(numbers(&far, 150, false), wanted);
+            assert_eq!(numbers(&near, 150, true), wanted);
+            assert_eq!(socket.receive(&mut [0; 100]).unwrap(), None);
+        });
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_told() {
+        with_pair(|pair| {
+            let socket = PacketSocket::open().unwrap();
+            let error = socket.send(4711, &frames(3), LEN).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::ENXIO));
+            for (bytes, len) in [(&[][..], LEN), (&[0; 13], LEN), (&frames(1), 0)] {
+                socket.send(pair.a_index, bytes, len).unwrap();
+            }
+            assert!(PacketSocket::capture(4711).is_err());
+        });
+    }
 }

@@ -24,7 +24,11 @@ pub(super) fn open(domain: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd>
 /// Sends messages in one system call; how many went. The call itself, because musl's function of
 /// that name makes one call a message on 64-bit machines. The headers have to be made from zeros:
 /// where the kernel's fields are wider than musl's, musl has padding.
-pub(super) fn send_many(fd: &OwnedFd, headers: &mut [libc::mmsghdr], flags: i32) -> io::Result<usize> {
+pub(super) fn send_many(
+    fd: &OwnedFd,
+    headers: &mut [libc::mmsghdr],
+    flags: i32,
+) -> io::Result<usize> {
     // SAFETY: the callers' headers point to live memory, with its length; the kernel only reads it.
     let sent = unsafe {
         libc::syscall(
@@ -53,8 +57,11 @@ pub(super) fn set<T: Copy>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> io
     .map(drop)
 }
 
-/// A receive buffer of so many bytes, beyond the system's limit if we may.
+/// A receive buffer of so many bytes, beyond the system's limit if we may; 0 leaves it alone.
 pub(super) fn receive_buffer(fd: &OwnedFd, bytes: usize) -> io::Result<()> {
+    if bytes == 0 {
+        return Ok(());
+    }
     let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
     set(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &bytes)
         .or_else(|_| set(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, &bytes))

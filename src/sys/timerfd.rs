@@ -60,7 +60,8 @@ impl TimerFd {
         let mut count = [0u8; 8];
         let (fd, length) = (self.0.as_raw_fd(), count.len());
         // SAFETY: `count` is writable for its length until the call returns.
-        let read = if_ready(|| cvt_len(unsafe { libc::read(fd, count.as_mut_ptr().cast(), length) }));
+        let read =
+            if_ready(|| cvt_len(unsafe { libc::read(fd, count.as_mut_ptr().cast(), length) }));
         // Nothing read leaves it zero.
         read.map(|_| u64::from_ne_bytes(count))
     }

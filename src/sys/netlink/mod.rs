@@ -92,7 +92,7 @@ const HEADER: usize = 16;
 pub struct Netlink(OwnedFd);
 
 impl Netlink {
-    /// Opens it, and joins these groups of events.
+    /// Opens it, and joins these groups of events. A receive buffer of 0 bytes is the system's own.
     ///
     /// # Errors
     /// What the kernel says.

@@ -36,7 +36,7 @@ pub struct Options<'a> {
     pub ttl: u8,
     /// TOS or traffic class of what is sent.
     pub traffic_class: u8,
-    /// Size of the receive buffer in bytes.
+    /// Size of the receive buffer in bytes, as the kernel counts; 0 for the system's own.
     pub receive_buffer: usize,
 }
 
@@ -216,9 +216,8 @@ impl RawSocket {
         let (fd, flags) = (self.fd.as_raw_fd(), libc::MSG_DONTWAIT);
         let (first, count) = (headers.as_mut_ptr(), headers.len());
         // SAFETY: every header points to live memory of the inbox, with its length.
-        let call = || unsafe {
-            libc::recvmmsg(fd, first, count as _, flags as _, std::ptr::null_mut())
-        };
+        let call =
+            || unsafe { libc::recvmmsg(fd, first, count as _, flags as _, std::ptr::null_mut()) };
         let received = if_ready(|| cvt(call()))?;
         Ok(received.map_or(0, |count| count as usize))
     }
