@@ -36,7 +36,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use net::Net;
 use script::Script;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
@@ -139,6 +139,8 @@ impl Daemon {
     /// What the system refuses.
     pub fn new(config: &Config) -> io::Result<Self> {
         signalfd::ignore(SIGPIPE)?;
+        // Who started us may have left it ignored; then nobody could tell how a script has ended.
+        signalfd::restore(SIGCHLD)?;
         let signals = SignalFd::new(&[SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2])?;
         let mut daemon = Self {
             poll: Poll::new()?,

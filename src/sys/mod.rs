@@ -61,8 +61,8 @@ fn if_ready<T>(call: impl FnMut() -> io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Waits until a descriptor is readable, or for so many milliseconds; true if it is. An interruption
-/// lets the time begin anew.
+/// Waits until a descriptor is readable, or for so many milliseconds; true if it is. An
+/// interruption lets the time begin anew.
 ///
 /// # Errors
 /// What the kernel says.

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Frames of one system call.
 const BATCH: usize = 64;
-/// Bytes that may wait for a slow interface, at the kernel's accounting: over a thousand short frames.
+/// Bytes that may wait for a slow interface, as the kernel counts: over a thousand short frames.
 const SEND_BUFFER: libc::c_int = 1 << 20;
 
 /// A packet socket.

@@ -296,8 +296,8 @@ pub fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(text).ok()
 }
 
-/// The error number in the body of NLMSG_ERROR; 0 is an acknowledgement. A body that is too short for
-/// one says EPROTO.
+/// The error number in the body of NLMSG_ERROR; 0 is an acknowledgement. A body that is too short
+/// for one says EPROTO.
 #[must_use]
 pub fn error_code(body: &[u8]) -> i32 {
     u32_at(body, 0).map_or(libc::EPROTO, |code| (code as i32).saturating_neg())

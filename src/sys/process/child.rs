@@ -151,8 +151,8 @@ fn run(plan: &Plan<'_>) -> &'static str {
     }
 }
 
-/// What is ignored would stay so after execve. By system call: the C library refuses the two or three
-/// signals that it keeps for itself, which some parents hand down ignored.
+/// What is ignored would stay so after execve. By system call: the C library refuses the two or
+/// three signals that it keeps for itself, which some parents hand down ignored.
 ///
 /// # Safety
 /// In the child only.

@@ -82,8 +82,8 @@ fn what_cannot_be_run_is_an_error() {
     }
 }
 
-/// Our children that have ended and that nobody has waited for, by the name that they share with the
-/// thread that started them.
+/// Our children that have ended and that nobody has waited for, by the name that they share with
+/// the thread that started them.
 fn zombies(name: &str) -> usize {
     let ours = format!("({name}) Z {} ", std::process::id());
     let stat = |entry: io::Result<std::fs::DirEntry>| {

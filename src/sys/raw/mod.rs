@@ -74,8 +74,8 @@ impl RawSocket {
         let domain = if options.ipv6 { libc::AF_INET6 } else { libc::AF_INET };
         let fd = socket::open(domain, libc::SOCK_RAW, i32::from(options.protocol))?;
         let raw = Self { fd, group: options.group, ifindex: options.ifindex };
-        // It hears every interface from the first system call on. So it is to hear nothing, what was
-        // faster is thrown away, and it opens its ears when all else is set.
+        // It hears every interface from the first system call on. So it is to hear nothing, what
+        // was faster is thrown away, and it opens its ears when all else is set.
         raw.attach_filter(&NOTHING)?;
         raw.discard_queue();
         raw.bind_to_device(options.interface)?;
