@@ -2,6 +2,7 @@
 //! read as it comes, and the end of it is kept.
 
 use super::command::Runnable;
+use crate::sys::poll_readable;
 use crate::sys::process::{self, Child, Exit, Spawn};
 use crate::vrrp::time::Instant;
 use mio::unix::SourceFd;
@@ -17,6 +18,8 @@ const OUTPUT_KEPT: usize = 512;
 /// How much output is read of one child in one turn, so that none can hold up the loop.
 const OUTPUT_TURN: usize = 64 * 1024;
 
+/// How long a child that was killed may take to be gone, in milliseconds.
+const GONE_MS: i32 = 100;
 /// How many ended notify scripts may have left something behind that holds their output open.
 const LEFT_BEHIND: usize = 32;
 
@@ -115,8 +118,10 @@ impl Children {
             None => Ok(()),
         });
         if let Err(error) = watched {
-            // A child that cannot be waited for must not go on.
+            // A child that nobody would hear of must not go on. It is gone in a moment.
             let _ = child.signal_group(SIGKILL);
+            let _ = poll_readable(child.pidfd.as_fd(), GONE_MS);
+            let _ = child.wait();
             return Err(error);
         }
         let (output, started) = (Vec::new(), now);

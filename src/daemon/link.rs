@@ -194,20 +194,22 @@ impl Links {
             let Some(length) = read? else {
                 return Err(io::Error::other("the kernel did not finish its answer"));
             };
-            let mut done = false;
+            let (mut done, mut failed) = (false, 0);
             for message in nl::messages(&buffer[..length]) {
                 consistent &= message.flags & nl::NLM_F_DUMP_INTR == 0;
                 match message.kind {
-                    nl::NLMSG_DONE => done = true,
-                    nl::NLMSG_ERROR if message.seq == u32::MAX => {
-                        return Err(io::Error::from_raw_os_error(nl::error_code(message.body)));
+                    nl::NLMSG_DONE | nl::NLMSG_ERROR if message.seq == u32::MAX => {
+                        done = true;
+                        failed = failed.max(nl::error_code(message.body));
                     }
                     _ => self.message(message.kind, message.seq, message.body),
                 }
             }
             self.buffer = buffer;
-            if done {
-                return Ok(consistent);
+            match (done, failed) {
+                (false, _) => {}
+                (true, 0) => return Ok(consistent),
+                (true, errno) => return Err(io::Error::from_raw_os_error(errno)),
             }
         }
     }
