@@ -4,7 +4,7 @@ use getopts::{Matches, Options};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use vipd::config::error::Report;
-use vipd::config::{self, Config, Format};
+use vipd::config::{self, Config, Format, Reading};
 use vipd::daemon::{preflight, Daemon};
 use vipd::log::Sink;
 use vipd::sys::host::{self, Fork, Lock};
@@ -55,7 +55,12 @@ fn options() -> Options {
     let mut options = Options::new();
     options
         .optopt("f", "use-file", "configuration file (default /etc/vipd.toml)", "FILE")
-        .optopt("F", "format", "its syntax: toml (default: by its name)", "FORMAT")
+        .optopt(
+            "F",
+            "format",
+            "its syntax: toml, keepalived or uci (default: by its name)",
+            "FORMAT",
+        )
         .optflag("n", "dont-fork", "stay in the foreground")
         .optflag("t", "config-test", "check the configuration as a start here would, and exit")
         .optflag("T", "text-test", "check the text of the configuration alone, and exit")
@@ -102,16 +107,21 @@ fn run() -> Result<u8, Failure> {
 /// Reads the configuration; `here`: and what it needs of this host.
 fn configuration(matches: &Matches, here: bool) -> Result<(Option<Config>, Report), Failure> {
     let file = matches.opt_str("f").unwrap_or_else(|| CONFIG_FILE.to_owned());
-    let format = match matches.opt_str("F").as_deref() {
-        None | Some("toml") => Format::Toml,
-        Some(other) => {
-            let message = format!("unknown format \"{other}\"; there is: toml");
-            return Err(Failure::new(exit::USAGE, message));
-        }
+    let format = match matches.opt_str("F") {
+        None => Format::of_file(&file),
+        Some(name) => match Format::NAMES.iter().find(|(known, _)| *known == name) {
+            Some((_, format)) => *format,
+            None => {
+                let names: Vec<_> = Format::NAMES.iter().map(|(name, _)| *name).collect();
+                let message = format!("unknown format \"{name}\"; there are: {}", names.join(", "));
+                return Err(Failure::new(exit::USAGE, message));
+            }
+        },
     };
+    let how = Reading::strict(format);
     let bytes = std::fs::read(&file)
         .map_err(|error| Failure::new(exit::CONFIG, format!("cannot read {file}: {error}")))?;
-    Ok(config::read_bytes(&file, &bytes, format, &|config, report| {
+    Ok(config::read(&file, &bytes, &how, &|config, report| {
         if here {
             preflight::check(config, report);
         }

@@ -1,14 +1,16 @@
 //! What is wrong with a configuration: [`Problem`]s with their [`Place`], collected in a [`Report`]
 //! that knows the text and can therefore show the line.
 
+use super::excerpt::excerpt;
+pub use super::excerpt::quote;
+use super::source::{FoundLine, Sources};
 use core::fmt::{self, Write};
+use std::rc::Rc;
 
 /// So many problems of a kind are kept; the others are counted.
 const KEPT: usize = 1000;
 /// So many problems are shown.
 const SHOWN: usize = 100;
-/// So many columns of a line are shown around the marked part.
-const COLUMNS: usize = 100;
 
 /// A part of the text, in bytes. Places are always equal: a configuration that only moved within
 /// its file says what it said before. The default is the file as a whole.
@@ -134,22 +136,73 @@ impl Pile {
         self.kept.push(problem);
         &mut self.kept[index]
     }
+
+    fn append(&mut self, other: Self) {
+        let lost = other.count - other.kept.len();
+        for problem in other.kept.into_iter().chain(other.overflow) {
+            self.add(problem);
+        }
+        self.count += lost.saturating_sub(1);
+    }
 }
 
-/// All that is wrong with one file.
+/// All that is wrong with one configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    file: String,
-    text: String,
+    sources: Rc<Sources>,
     errors: Pile,
     warnings: Pile,
+    skipped: usize,
 }
 
 impl Report {
     /// For a file of that name with that text.
     #[must_use]
     pub fn new(file: &str, text: &str) -> Self {
-        Self { file: file.into(), text: text.into(), ..Self::default() }
+        let mut sources = Sources::default();
+        sources.add(file, text);
+        Self { sources: Rc::new(sources), ..Self::default() }
+    }
+
+    /// Adds a file that the first one includes. Returns the offset of its first byte.
+    pub fn add_source(&mut self, file: &str, text: &str) -> usize {
+        Rc::make_mut(&mut self.sources).add(file, text)
+    }
+
+    /// The texts.
+    #[must_use]
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// A report of the same files, with nothing in it.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self { sources: Rc::clone(&self.sources), ..Self::default() }
+    }
+
+    /// Takes over what another report of the same files holds.
+    pub fn append(&mut self, other: Self) {
+        self.errors.append(other.errors);
+        self.warnings.append(other.warnings);
+        self.skipped += other.skipped;
+    }
+
+    /// Makes a warning of every error: what was wrong has been skipped.
+    pub fn skip_errors(&mut self) {
+        let mut errors = core::mem::take(&mut self.errors);
+        for problem in errors.kept.iter_mut().chain(&mut errors.overflow) {
+            problem.severity = Severity::Warning;
+            problem.message.insert_str(0, "skipped: ");
+        }
+        self.skipped += errors.count;
+        self.warnings.append(errors);
+    }
+
+    /// How many errors have become warnings, because what was wrong is skipped.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.skipped
     }
 
     /// Adds an error.
@@ -208,14 +261,14 @@ impl Report {
     /// The name of the file.
     #[must_use]
     pub fn file(&self) -> &str {
-        &self.file
+        self.sources.name()
     }
 
     /// Line and column of a place, both from 1; the column counts characters.
     #[must_use]
     pub fn line_and_column(&self, place: Place) -> (usize, usize) {
-        let (number, line, start) = self.line(place.start());
-        (number, line.get(..start).unwrap_or(line).chars().count() + 1)
+        let line = self.sources.line(place.start());
+        (line.number, column(&line))
     }
 
     /// One problem as a text of one to three lines, without the last line end:
@@ -231,17 +284,17 @@ impl Report {
     fn write(&self, problem: &Problem, out: &mut dyn Write) -> fmt::Result {
         let severity = problem.severity.as_str();
         if problem.place.is_whole_file() {
-            write!(out, "{}: {severity}: {}", self.file, problem.message)?;
+            write!(out, "{}: {severity}: {}", self.file(), problem.message)?;
             if !problem.help.is_empty() {
                 write!(out, "\n    = {}", problem.help)?;
             }
             return Ok(());
         }
-        let (number, line, start) = self.line(problem.place.start());
-        let column = line.get(..start).unwrap_or(line).chars().count() + 1;
-        write!(out, "{}:{number}:{column}: {severity}: {}", self.file, problem.message)?;
+        let line = self.sources.line(problem.place.start());
+        let (number, column) = (line.number, column(&line));
+        write!(out, "{}:{number}:{column}: {severity}: {}", line.file, problem.message)?;
         if !problem.secret {
-            let (shown, before, marked) = excerpt(line, start, problem.place.len());
+            let (shown, before, marked) = excerpt(line.text, line.offset, problem.place.len());
             write!(out, "\n{number:>3} | {shown}\n    | {:before$}{:^<marked$}", "", "")?;
         }
         if !problem.help.is_empty() {
@@ -249,22 +302,11 @@ impl Report {
         }
         Ok(())
     }
+}
 
-    /// The line that holds a byte of the text: its number, itself without its end, and the offset
-    /// of that byte in it.
-    fn line(&self, start: usize) -> (usize, &str, usize) {
-        let text = self.text.strip_prefix('\u{feff}').unwrap_or(&self.text);
-        let mut start = start.saturating_sub(self.text.len() - text.len()).min(text.len());
-        while !text.is_char_boundary(start) {
-            start -= 1;
-        }
-        let (before, after) = text.split_at(start);
-        let begin = before.rfind('\n').map_or(0, |at| at + 1);
-        let number = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
-        let end = start + after.find('\n').unwrap_or(after.len());
-        let line = text.get(begin..end).unwrap_or_default().trim_end_matches('\r');
-        (number, line, (start - begin).min(line.len()))
-    }
+/// The column of the byte that a line was found by, in characters from 1.
+fn column(line: &FoundLine<'_>) -> usize {
+    line.text.get(..line.offset).unwrap_or(line.text).chars().count() + 1
 }
 
 impl fmt::Display for Report {
@@ -278,112 +320,14 @@ impl fmt::Display for Report {
         }
         match self.errors.count + self.warnings.count - shown.len() {
             0 => Ok(()),
-            more => writeln!(f, "{}: and {more} more", self.file),
+            more => writeln!(f, "{}: and {more} more", self.file()),
         }
     }
-}
-
-/// What a line looks like on a terminal, cut to [`COLUMNS`] around the marked part, with the
-/// columns before the mark and the columns of the mark (at least 1).
-fn excerpt(line: &str, start: usize, len: usize) -> (String, usize, usize) {
-    let (mut before, mut marked) = (0, 0);
-    let mut shown: Vec<(char, usize)> = Vec::new();
-    for (at, char) in line.char_indices() {
-        let (char, width) = appearance(char);
-        if at < start {
-            before += width;
-        } else if at < start.saturating_add(len) {
-            marked += width;
-        }
-        shown.push((char, width));
-    }
-    let total: usize = shown.iter().map(|(_, width)| width).sum();
-    let mut out = String::new();
-    if total <= COLUMNS {
-        push(&mut out, &shown);
-        return (out, before, marked.max(1));
-    }
-    // Half of what is left over stands before the mark, unless the line ends earlier.
-    let spare = COLUMNS.saturating_sub(marked) / 2;
-    let first = before.saturating_sub(spare).min(total - COLUMNS);
-    let mut column = 0;
-    let mut skipped = 0;
-    let window: Vec<_> = shown
-        .into_iter()
-        .filter(|(_, width)| {
-            let inside = column >= first && column + width <= first + COLUMNS;
-            if column < first {
-                skipped += width;
-            }
-            column += width;
-            inside
-        })
-        .collect();
-    let (head, tail) = (if first > 0 { "..." } else { "" }, first + COLUMNS < total);
-    out.push_str(head);
-    push(&mut out, &window);
-    if tail {
-        out.push_str("...");
-    }
-    let width: usize = window.iter().map(|(_, width)| width).sum();
-    let before = before.saturating_sub(skipped).min(width);
-    (out, head.len() + before, marked.min(width - before).max(1))
-}
-
-fn push(out: &mut String, chars: &[(char, usize)]) {
-    for (char, width) in chars {
-        match char {
-            '\t' => (0..*width).for_each(|_| out.push(' ')),
-            char => out.push(*char),
-        }
-    }
-}
-
-/// A character as it may be shown on a terminal, and its columns there.
-fn appearance(char: char) -> (char, usize) {
-    match char {
-        '\t' => ('\t', 4),
-        char if char.is_control() || is_direction(char) => ('?', 1),
-        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' => (char, 0),
-        '\u{1100}'..='\u{115f}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}'
-        | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}' => (char, 2),
-        char => (char, 1),
-    }
-}
-
-/// Characters that change the direction of what follows, and so what a line seems to say.
-fn is_direction(char: char) -> bool {
-    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// A text of the user in quotes, for a message: cut where it is long, without control characters.
-#[must_use]
-pub fn quote(text: &str) -> String {
-    const LONGEST: usize = 40;
-    let mut out = String::from("\"");
-    for (count, char) in text.chars().enumerate() {
-        if count == LONGEST {
-            out.push_str("...");
-            break;
-        }
-        out.push(match char {
-            '\t' => ' ',
-            char => appearance(char).0,
-        });
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::excerpt::COLUMNS;
     use super::*;
 
     fn rendered(text: &str, start: usize, len: usize) -> String {
@@ -466,11 +410,5 @@ mod tests {
         let mut report = Report::new("f", "auth_pass = \"hidden\"");
         report.error(Place::new(12, 8), "wrong").secret(true).help("right");
         assert_eq!(report.to_string(), "f:1:13: error: wrong\n    = right\n");
-    }
-
-    #[test]
-    fn quotes_are_short_and_harmless() {
-        assert_eq!(quote("a\u{7}b\u{202e}"), "\"a?b?\"");
-        assert_eq!(quote(&"x".repeat(100)).len(), 45);
     }
 }

@@ -1,11 +1,15 @@
-//! Text to [`Config`], whatever the syntax: `toml.rs` makes a [`tree`], [`schema`] makes the
-//! configuration out of it, and every complaint on the way is an [`error::Problem`] with its place.
+//! Text to [`Config`], whatever the syntax: `toml.rs`, `keepalived/` and `uci.rs` make a [`tree`],
+//! [`schema`] makes the configuration out of it, and every complaint on the way is an
+//! [`error::Problem`] with its place.
 //!
 //! The names of the fields are the keywords of the configuration files.
 
+pub mod dialect;
 pub mod error;
+mod excerpt;
 mod nearest;
 pub mod schema;
+pub mod source;
 pub mod toml;
 pub mod tree;
 
@@ -15,6 +19,7 @@ use crate::wire::{Interval, Priority, Version, Vrid};
 use error::{Place, Report};
 use std::net::IpAddr;
 use std::time::Duration;
+use tree::Tree;
 
 /// Everything that was asked for, checked as far as the text alone allows.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -200,8 +205,49 @@ pub struct TrackScript {
 /// The syntaxes that a configuration can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// `FILE.toml`
+    /// `vipd.toml(5)`
     Toml,
+    /// `keepalived.conf`, see `vipd.keepalived(5)`
+    Keepalived,
+    /// OpenWrt's `/etc/config/NAME`, see `vipd.uci(5)`
+    Uci,
+}
+
+impl Format {
+    /// All of them, by name.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("toml", Self::Toml), ("keepalived", Self::Keepalived), ("uci", Self::Uci)];
+
+    /// What the name of a file tells: `.toml`, or in a folder `/etc/config`, else keepalived's.
+    #[must_use]
+    pub fn of_file(file: &str) -> Self {
+        if file.ends_with(".toml") {
+            Self::Toml
+        } else if file.contains("/etc/config/") {
+            Self::Uci
+        } else {
+            Self::Keepalived
+        }
+    }
+}
+
+/// How to read a configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Its syntax.
+    pub format: Format,
+    /// Which lines `@ID` of `keepalived.conf` count: those for this router.
+    pub config_id: &'a str,
+    /// Skip what cannot be used, as keepalived does, but tell of it.
+    pub lenient: bool,
+}
+
+impl Reading<'_> {
+    /// A syntax, strictly, for no router in particular.
+    #[must_use]
+    pub const fn strict(format: Format) -> Self {
+        Self { format, config_id: "", lenient: false }
+    }
 }
 
 /// More to find out about a configuration: what this host has to say of it. It is asked even if the
@@ -213,14 +259,11 @@ pub type Further<'a> = &'a dyn Fn(&Config, &mut Report);
 #[must_use]
 pub fn read(
     file: &str,
-    text: &str,
-    format: Format,
+    bytes: &[u8],
+    how: &Reading<'_>,
     further: Further<'_>,
 ) -> (Option<Config>, Report) {
-    let mut report = Report::new(file, text);
-    let tree = match format {
-        Format::Toml => toml::parse(text, &mut report),
-    };
+    let (tree, mut report) = read_tree(file, bytes, how);
     // Where the syntax is wrong, half of what the schema would miss is only misread.
     let config = tree.map(|tree| schema::build(&tree, &mut report));
     if let Some(config) = &config {
@@ -229,21 +272,23 @@ pub fn read(
     (config.filter(|_| !report.has_errors()), report)
 }
 
-/// [`read`] for the bytes of a file, which may not be UTF-8: that is an error with a place, too.
+/// The first half of [`read`]: what the file says, before it is checked.
 #[must_use]
-pub fn read_bytes(
-    file: &str,
-    bytes: &[u8],
-    format: Format,
-    further: Further<'_>,
-) -> (Option<Config>, Report) {
-    let error = match core::str::from_utf8(bytes) {
-        Ok(text) => return read(file, text, format, further),
-        Err(error) => error,
+pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, Report) {
+    let (text, wrong) = match core::str::from_utf8(bytes) {
+        Ok(text) => (text.into(), None),
+        Err(error) => (String::from_utf8_lossy(bytes), Some(error.valid_up_to())),
     };
-    let mut report = Report::new(file, &String::from_utf8_lossy(bytes));
-    // The first wrong byte has become a replacement character of three.
-    let place = Place::new(error.valid_up_to(), char::REPLACEMENT_CHARACTER.len_utf8());
-    report.error(place, "this is not UTF-8").help("save the file as UTF-8");
-    (None, report)
+    let mut report = Report::new(file, &text);
+    if let Some(at) = wrong {
+        // The first wrong byte has become a replacement character of three.
+        let place = Place::new(at, char::REPLACEMENT_CHARACTER.len_utf8());
+        report.error(place, "this is not UTF-8").help("save the file as UTF-8");
+        return (None, report);
+    }
+    let tree = match how.format {
+        Format::Toml => toml::parse(&text, &mut report),
+        Format::Keepalived | Format::Uci => None,
+    };
+    (tree, report)
 }

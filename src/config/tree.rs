@@ -12,6 +12,30 @@ pub struct Tree {
     pub sections: Vec<Section>,
     /// What stands outside of any section.
     pub stray: Vec<Entry>,
+    /// What the user wrote for people, in the order of each file.
+    pub comments: Vec<Comment>,
+    /// What the file says and this tree does not, in the order it was found.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A comment.
+#[derive(Clone, Debug)]
+pub struct Comment {
+    /// Its text, without the character that begins it and without white space around.
+    pub text: String,
+    /// Where it stands, from that character on.
+    pub place: Place,
+}
+
+/// What could not be carried over from the file.
+#[derive(Clone, Debug)]
+pub struct LeftOut {
+    /// The line as it is in the file, without passwords; of a block, its first line.
+    pub text: String,
+    /// Why.
+    pub reason: String,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// `[vrrp_instance.NAME]`, `vrrp_instance NAME { }`, `config vrrp_instance 'NAME'`.

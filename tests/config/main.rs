@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vipd::config::error::Report;
-use vipd::config::{read, read_bytes, Config, Format, V3Checksum};
+use vipd::config::{read, Config, Format, Reading, V3Checksum};
 use vipd::wire::{Interval, Priority, Version};
 
 fn root() -> PathBuf {
@@ -19,7 +19,7 @@ fn case(name: &str) -> String {
 }
 
 fn parse(text: &str) -> (Option<Config>, Report) {
-    read("vipd.toml", text, Format::Toml, &|_, _| {})
+    read("vipd.toml", text.as_bytes(), &Reading::strict(Format::Toml), &|_, _| {})
 }
 
 fn accepted(text: &str) -> Config {
@@ -40,7 +40,7 @@ fn cases() -> Vec<PathBuf> {
 fn differs(path: &Path) -> Option<String> {
     let name = path.file_name().unwrap().to_str().unwrap();
     let text = fs::read_to_string(path).unwrap();
-    let (config, report) = read(name, &text, Format::Toml, &|_, _| {});
+    let (config, report) = read(name, text.as_bytes(), &Reading::strict(Format::Toml), &|_, _| {});
     assert_eq!(config.is_none(), report.has_errors(), "{name}");
     let (said, expected) = (report.to_string(), path.with_extension("txt"));
     if std::env::var_os("UPDATE").is_some() {
@@ -172,7 +172,8 @@ fn what_is_commented_out_in_the_sample_is_accepted() {
 
 #[test]
 fn bytes_that_are_no_text_have_a_place() {
-    let (config, report) = read_bytes("f", b"# ok\nx = \"\xff\"\n", Format::Toml, &|_, _| {});
+    let (config, report) =
+        read("f", b"# ok\nx = \"\xff\"\n", &Reading::strict(Format::Toml), &|_, _| {});
     assert!(config.is_none());
     assert_eq!(
         report.to_string(),
@@ -180,12 +181,12 @@ fn bytes_that_are_no_text_have_a_place() {
          file as UTF-8\n"
     );
     let seed = case("seed.toml");
-    assert!(read_bytes("f", seed.as_bytes(), Format::Toml, &|_, _| {}).0.is_some());
+    assert!(read("f", seed.as_bytes(), &Reading::strict(Format::Toml), &|_, _| {}).0.is_some());
 }
 
 /// Whatever the bytes are: no panic, and no configuration together with an error.
 fn survives(bytes: &[u8]) {
-    let (config, report) = read_bytes("f", bytes, Format::Toml, &|_, _| {});
+    let (config, report) = read("f", bytes, &Reading::strict(Format::Toml), &|_, _| {});
     assert_eq!(config.is_none(), report.has_errors());
     assert!(report.to_string().len() < 100_000);
 }

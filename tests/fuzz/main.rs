@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
-use vipd::config::{read_bytes, Format};
+use vipd::config::{read, Format, Reading};
 use vipd::sys::netlink;
 use vipd::wire::advert::{parse, ChecksumForm, Fields, Template};
 use vipd::wire::{Family, Meta, Version};
@@ -130,7 +130,7 @@ fn toml() {
         virtual_ipaddress = [\"192.0.2.1/24 dev eth0 label eth0:1\"]\ntrack_script = [\"a\"]\n"
         .to_vec();
     fuzz("toml", &[small, sample], |bytes, _| {
-        let (config, report) = read_bytes("fuzz.toml", bytes, Format::Toml, &|_, _| {});
+        let (config, report) = read("fuzz.toml", bytes, &Reading::strict(Format::Toml), &|_, _| {});
         assert_eq!(config.is_none(), report.has_errors());
         assert!(report.to_string().len() < 1 << 20);
     });

@@ -1,9 +1,9 @@
 //! `virtual_ipaddress`
 
-use super::absent::absent;
 use super::settings::Settings;
 use super::table::VIRTUAL_IPADDRESS;
 use super::value::{describe, did_you_mean, is_interface};
+use crate::config::dialect::absent;
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Value, Word};
 use crate::config::VirtualIpAddress;

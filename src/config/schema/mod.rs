@@ -1,7 +1,6 @@
 //! [`Tree`] to [`Config`]: every keyword, what it takes, what it is by default, and what fits
 //! together.
 
-mod absent;
 mod address;
 mod advice;
 mod compare;
@@ -12,11 +11,11 @@ mod table;
 mod track;
 mod value;
 
+use super::dialect::absent;
 use super::error::{quote, Place, Report};
 use super::tree::{Section, Tree, Word};
 use super::{Config, GlobalDefs};
 use crate::vrrp::bounds;
-use absent::absent;
 use advice::Notes;
 use settings::Settings;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The entries of a section, checked against its table.
 
-use super::absent::absent;
 use super::table::Key;
 use super::value::{self, did_you_mean, expected, Mismatch, Setting};
+use crate::config::dialect::absent;
 use crate::config::error::{quote, Place, Problem, Report};
 use crate::config::tree::{Data, Entry, Value, Word};
 use crate::config::{Command, ScriptUser};

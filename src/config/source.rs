@@ -1,0 +1,107 @@
+//! The texts that a configuration was read from. An included file is one more text behind the
+//! others, so that one number, the offset of a byte, says which file and where.
+
+use super::error::Place;
+
+/// One file.
+#[derive(Clone, Debug)]
+struct Source {
+    name: String,
+    text: String,
+    /// The offset of its first byte.
+    start: usize,
+}
+
+/// All files, in the order they were opened.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    files: Vec<Source>,
+}
+
+/// A line of a file, found by the offset of one of its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundLine<'a> {
+    /// The name of the file.
+    pub file: &'a str,
+    /// From 1.
+    pub number: usize,
+    /// Without its end.
+    pub text: &'a str,
+    /// The offset of that byte in the line.
+    pub offset: usize,
+}
+
+impl Sources {
+    /// Adds a file. Returns the offset of its first byte.
+    pub fn add(&mut self, name: &str, text: &str) -> usize {
+        // The end of a file is a place, too.
+        let start = self.files.last().map_or(0, |last| last.start + last.text.len() + 1);
+        self.files.push(Source { name: name.into(), text: text.into(), start });
+        start
+    }
+
+    /// The name of the first file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.files.first().map_or("", |file| &file.name)
+    }
+
+    /// Which file holds the byte at that offset, by its number.
+    #[must_use]
+    pub fn index(&self, offset: usize) -> usize {
+        self.files.partition_point(|file| file.start <= offset).saturating_sub(1)
+    }
+
+    /// The text of a place, as far as it is within one file.
+    #[must_use]
+    pub fn text(&self, place: Place) -> &str {
+        let Some(file) = self.files.get(self.index(place.start())) else {
+            return "";
+        };
+        let start = place.start().saturating_sub(file.start).min(file.text.len());
+        let end = start.saturating_add(place.len()).min(file.text.len());
+        file.text.get(start..end).unwrap_or_default()
+    }
+
+    /// The line that holds the byte at that offset.
+    #[must_use]
+    pub fn line(&self, offset: usize) -> FoundLine<'_> {
+        let Some(file) = self.files.get(self.index(offset)) else {
+            return FoundLine { file: "", number: 1, text: "", offset: 0 };
+        };
+        let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
+        let mark = file.text.len() - text.len();
+        let mut start = offset.saturating_sub(file.start).saturating_sub(mark).min(text.len());
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let (before, after) = text.split_at(start);
+        let begin = before.rfind('\n').map_or(0, |at| at + 1);
+        let number = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        let end = start + after.find('\n').unwrap_or(after.len());
+        let line = text.get(begin..end).unwrap_or_default().trim_end_matches('\r');
+        FoundLine { file: &file.name, number, text: line, offset: (start - begin).min(line.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_finds_its_file_and_line() {
+        let mut sources = Sources::default();
+        assert_eq!(sources.add("a", "one\ntwo\n"), 0);
+        let second = sources.add("b", "three\r\nfour");
+        let at = |offset| {
+            let line = sources.line(offset);
+            (line.file.to_owned(), line.number, line.text.to_owned(), line.offset)
+        };
+        assert_eq!(at(5), ("a".into(), 2, "two".into(), 1));
+        assert_eq!(at(8), ("a".into(), 3, String::new(), 0));
+        assert_eq!(at(second), ("b".into(), 1, "three".into(), 0));
+        assert_eq!(at(second + 100), ("b".into(), 2, "four".into(), 4));
+        assert_eq!(sources.text(Place::new(second + 7, 4)), "four");
+        assert_eq!((sources.name(), sources.index(7), sources.index(second)), ("a", 0, 1));
+    }
+}
