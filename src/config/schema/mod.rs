@@ -233,7 +233,7 @@ mod tests {
             section("vrrp_script", "chk_haproxy", script),
             section("vrrp_instance", "api_vip", instance),
         ];
-        Tree { sections, stray: Vec::new() }
+        Tree { sections, ..Tree::default() }
     }
 
     #[test]
