@@ -7,6 +7,7 @@
 pub mod dialect;
 pub mod error;
 mod excerpt;
+pub mod keepalived;
 mod nearest;
 pub mod schema;
 pub mod source;
