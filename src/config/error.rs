@@ -188,7 +188,7 @@ impl Report {
         self.skipped += other.skipped;
     }
 
-    /// Makes a warning of every error: what was wrong has been skipped.
+    /// Makes a warning of every error: what was wrong is skipped.
     pub fn skip_errors(&mut self) {
         let mut errors = core::mem::take(&mut self.errors);
         for problem in errors.kept.iter_mut().chain(&mut errors.overflow) {
@@ -197,6 +197,14 @@ impl Report {
         }
         self.skipped += errors.count;
         self.warnings.append(errors);
+    }
+
+    /// The errors alone, as warnings: what was wrong is skipped, and the rest is looked at again.
+    #[must_use]
+    pub fn skipped_errors(mut self) -> Self {
+        self.warnings = Pile::default();
+        self.skip_errors();
+        self
     }
 
     /// How many errors have become warnings, because what was wrong is skipped.

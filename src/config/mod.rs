@@ -8,7 +8,8 @@ pub mod dialect;
 pub mod error;
 mod excerpt;
 pub mod keepalived;
-mod nearest;
+mod lenient;
+pub(crate) mod nearest;
 pub mod schema;
 pub mod source;
 pub mod toml;
@@ -266,11 +267,26 @@ pub fn read(
 ) -> (Option<Config>, Report) {
     let (tree, mut report) = read_tree(file, bytes, how);
     // Where the syntax is wrong, half of what the schema would miss is only misread.
-    let config = tree.map(|tree| schema::build(&tree, &mut report));
-    if let Some(config) = &config {
-        further(config, &mut report);
+    let Some(mut tree) = tree else {
+        return (None, report);
+    };
+    if how.lenient {
+        report.skip_errors();
     }
-    (config.filter(|_| !report.has_errors()), report)
+    let config = loop {
+        let mut round = report.fresh();
+        let config = schema::build(&tree, &mut round);
+        if how.lenient && round.has_errors() && lenient::skip(&mut tree, &round) > 0 {
+            report.append(round.skipped_errors());
+            continue;
+        }
+        report.append(round);
+        break config;
+    };
+    // What this host lacks is never skipped: a check that cannot be run must not count as one that
+    // succeeds.
+    further(&config, &mut report);
+    (Some(config).filter(|_| !report.has_errors()), report)
 }
 
 /// The first half of [`read`]: what the file says, before it is checked.
@@ -289,7 +305,8 @@ pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, 
     }
     let tree = match how.format {
         Format::Toml => toml::parse(&text, &mut report),
-        Format::Keepalived | Format::Uci => None,
+        Format::Keepalived => keepalived::parse(&text, how.config_id, &mut report),
+        Format::Uci => None,
     };
     (tree, report)
 }

@@ -19,8 +19,10 @@ use crate::vrrp::bounds;
 use advice::Notes;
 use settings::Settings;
 use std::collections::BTreeMap;
+pub use table::most_words;
 use table::{GLOBAL_DEFS, SECTIONS, TABLES};
 use value::did_you_mean;
+pub use value::truth;
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
 pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
