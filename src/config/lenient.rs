@@ -18,7 +18,9 @@ pub fn skip(tree: &mut Tree, report: &Report) -> usize {
             let hit = is_hit(entry.word.place, &places)
                 || (!holds_items(&entry.value) && is_hit(span(entry), &places))
                 || is_hit_as_a_whole(&entry.value, &places);
-            keep(!hit, &mut skipped)
+            // Of a list of nothing but mistakes nothing is left.
+            let emptied = matches!(&entry.value.data, Data::List(items) if items.is_empty());
+            keep(!hit && !emptied, &mut skipped)
         });
     }
     tree.sections.retain(|section| keep(!is_hit(head(section), &places), &mut skipped));

@@ -205,9 +205,10 @@ pub struct TrackScript {
 }
 
 /// The syntaxes that a configuration can be written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Format {
     /// `vipd.toml(5)`
+    #[default]
     Toml,
     /// `keepalived.conf`, see `vipd.keepalived(5)`
     Keepalived,
@@ -296,7 +297,7 @@ pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, 
         Ok(text) => (text.into(), None),
         Err(error) => (String::from_utf8_lossy(bytes), Some(error.valid_up_to())),
     };
-    let mut report = Report::new(file, &text);
+    let mut report = Report::new(file, &text).in_format(how.format);
     if let Some(at) = wrong {
         // The first wrong byte has become a replacement character of three.
         let place = Place::new(at, char::REPLACEMENT_CHARACTER.len_utf8());

@@ -58,7 +58,11 @@ pub fn advice<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> S
             return format!("write {word} and the value behind it, without =");
         }
     }
-    let near = nearest(word, known.clone());
+    let near = nearest(word, known.clone()).or_else(|| {
+        // `script_security`, `garp_master_delay` in global_defs.
+        let mut longer = known.clone().filter(|known| word.len() > 5 && known.ends_with(word));
+        longer.next()
+    });
     let mut help = near.map(|near| format!("did you mean \"{near}\"?")).unwrap_or_default();
     if let Some(odd) = word.chars().find(|char| !char.is_ascii()) {
         if !help.is_empty() {
@@ -123,6 +127,7 @@ mod tests {
         let known = ["state", "priority", "interface"];
         let advice = |word: &str| advice(word, known.iter().copied());
         assert_eq!(advice("stat"), "did you mean \"state\"?");
+        assert_eq!(advice("terface"), "did you mean \"interface\"?");
         assert!(advice("priority=100,").contains("without ="));
         assert!(advice("\u{455}tate").contains("\"state\"? it has \"\u{455}\" in it (U+0455)"));
         assert!(advice("\u{a0}state").contains("a blank in it (U+00A0)"));

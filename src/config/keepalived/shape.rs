@@ -87,7 +87,7 @@ impl Shaper<'_> {
         let known = ROWS.iter().filter(|row| row.section == section).map(|row| row.word);
         let mut help = habit::advice(&word.text, known);
         let home = ROWS.iter().find(|row| row.word == word.text);
-        if let Some(home) = home {
+        if let Some(home) = home.filter(|_| !help.contains(&word.text)) {
             help = match home.section {
                 "" => "it stands outside of any section".into(),
                 home => format!("it belongs into {home}"),

@@ -1,6 +1,7 @@
 //! What keepalived makes of values that vipd would not take: harmless ones are put right, as it does,
 //! and told.
 
+use crate::config::dialect::absent;
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
 use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
@@ -17,11 +18,13 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
         globals(section, report);
         version = word_of(section, "vrrp_version").unwrap_or(version);
     }
+    first_scripts(tree, report);
     for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "vrrp_script") {
         script(section, report);
     }
+    let left_out = &mut tree.left_out;
     for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "vrrp_instance") {
-        instance(section, &version, report);
+        instance(section, &version, left_out, report);
     }
     leave_out_ipv6(tree, report);
 }
@@ -84,6 +87,26 @@ fn checksum(section: &mut Section) {
     }
 }
 
+/// Of two scripts of one name keepalived runs the first, and says nothing.
+fn first_scripts(tree: &mut Tree, report: &mut Report) {
+    let mut seen = BTreeSet::new();
+    let left_out = &mut tree.left_out;
+    tree.sections.retain(|section| {
+        let Some(name) = section.name.as_ref().filter(|_| section.keyword.text == "vrrp_script")
+        else {
+            return true;
+        };
+        if seen.insert(name.text.clone()) {
+            return true;
+        }
+        let reason = "there is a vrrp_script of that name already, and the first one counts";
+        report.warning(name.place, reason);
+        let text = format!("vrrp_script {} {{ ... }}", name.text);
+        left_out.push(LeftOut { text, reason: reason.into(), place: name.place });
+        false
+    });
+}
+
 fn script(section: &mut Section, report: &mut Report) {
     replace(section, "interval", "0", "1", report);
     // That is what no timeout means, too.
@@ -92,7 +115,12 @@ fn script(section: &mut Section, report: &mut Report) {
     });
 }
 
-fn instance(section: &mut Section, global_version: &str, report: &mut Report) {
+fn instance(
+    section: &mut Section,
+    global_version: &str,
+    left_out: &mut Vec<LeftOut>,
+    report: &mut Report,
+) {
     checksum(section);
     for word in ["garp_master_repeat", "garp_master_refresh_repeat"] {
         replace(section, word, "0", "1", report);
@@ -112,7 +140,10 @@ fn instance(section: &mut Section, global_version: &str, report: &mut Report) {
                     "keepalived takes even this for nopreempt: here it means what it says";
                 report.warning(entry.value.place, message);
             }
-            "virtual_ipaddress" => addresses(&mut entry.value, report),
+            "virtual_ipaddress" => {
+                address_words(&mut entry.value, left_out, report);
+                addresses(&mut entry.value, report);
+            }
             _ => {}
         }
     }
@@ -197,6 +228,31 @@ fn password(value: &mut Value, report: &mut Report) {
             .secret(true)
             .help("keepalived does the same: shorten it, here and on all other routers");
         entry.value = line(text, entry.value.place);
+    }
+}
+
+/// Words behind an address that vipd has no use for yet.
+fn address_words(value: &mut Value, left_out: &mut Vec<LeftOut>, report: &mut Report) {
+    const WITH_VALUE: [&str; 3] = ["peer", "preferred_lft", "track_group"];
+    let Data::List(items) = &mut value.data else {
+        return;
+    };
+    for item in items {
+        let Data::Line(words) = &mut item.data else {
+            continue;
+        };
+        let mut at = 1;
+        while let Some(word) = words.get(at).cloned() {
+            let Some(effect) = absent("virtual_ipaddress", &word.text) else {
+                at += 1;
+                continue;
+            };
+            let end = at + 1 + usize::from(WITH_VALUE.contains(&word.text.as_str()));
+            let gone: Vec<_> = words.drain(at..end.min(words.len())).map(|w| w.text).collect();
+            let reason = format!("is not supported yet: {effect}");
+            report.warning(word.place, format!("{} {reason}", word.text));
+            left_out.push(LeftOut { text: gone.join(" "), reason, place: word.place });
+        }
     }
 }
 

@@ -24,8 +24,9 @@ pub fn read(
     let settings = Settings::read("vrrp_instance", VRRP_INSTANCE, label, &section.entries, report)
         .with_globals(globals);
     let interface = interface(&settings, report);
-    let help = "write virtual_router_id = 1 to 255, the same on all routers of the group";
-    settings.need("virtual_router_id", help, report);
+    let help = report.example("virtual_router_id", "51")
+        + ", 1 to 255, the same on all routers of the group";
+    settings.need("virtual_router_id", &help, report);
     let version = match settings.octet("version") {
         Some(3) => Version::V3,
         _ => Version::V2,
@@ -77,7 +78,7 @@ pub fn read(
 }
 
 fn interface(settings: &Settings<'_>, report: &mut Report) -> Option<String> {
-    settings.need("interface", "write interface = \"eth0\"", report);
+    settings.need("interface", &report.example("interface", "eth0"), report);
     let interface = settings.text("interface")?;
     if interface == "lo" {
         let message = "interface lo: nobody else hears what is sent there";
@@ -102,7 +103,7 @@ fn advert_int(settings: &Settings<'_>, version: Version, report: &mut Report) ->
                 "advert_int must be a time from 1 to 255, not {found}: VRRPv2 counts in whole \
                  seconds"
             );
-            let help = quotes.unwrap_or("version = 3 allows 0.01 to 40.95".into());
+            let help = quotes.unwrap_or("version 3 allows 0.01 to 40.95".into());
             settings.error("advert_int", message, report).help(help)
         }
         Version::V3 => {
@@ -110,7 +111,7 @@ fn advert_int(settings: &Settings<'_>, version: Version, report: &mut Report) ->
                 "advert_int must be a time from 0.01 to 40.95, not {found}: VRRPv3 counts in \
                  hundredths of a second"
             );
-            let help = quotes.unwrap_or("version = 2 allows 1 to 255".into());
+            let help = quotes.unwrap_or("version 2 allows 1 to 255".into());
             settings.error("advert_int", message, report).help(help)
         }
     };
@@ -166,7 +167,7 @@ fn authentication(
             .error("", "VRRPv3 has no authentication".into(), report)
             .help("leave authentication out, or use version 2");
     }
-    settings.need("auth_type", "write auth_type = \"PASS\"", report);
+    settings.need("auth_type", &report.example("auth_type", "PASS"), report);
     if settings.choice("auth_type") == Some(1) {
         let message = "auth_type AH is not supported: RFC 3768 removed it from VRRP in 2004";
         settings.error("auth_type", message.into(), report).help("use PASS, or none");
@@ -179,7 +180,11 @@ fn authentication(
 
 /// Never says what it found.
 fn password(settings: &Settings<'_>, report: &mut Report) -> Option<[u8; 8]> {
-    let value = settings.need("auth_pass", "write auth_pass = \"...\", 1 to 8 bytes", report)?;
+    let value = settings.need(
+        "auth_pass",
+        &(report.example("auth_pass", "...") + ", 1 to 8 bytes"),
+        report,
+    )?;
     let Some(Word { text, .. }) = value.word() else {
         let message = format!("auth_pass must be a string, not {}", value.data.kind());
         settings.error("auth_pass", message, report).help("put it in quotes");
