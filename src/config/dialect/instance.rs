@@ -12,14 +12,14 @@ const ADVERT_INT: &str = "nothing is rounded: VRRPv2 takes whole seconds, VRRPv3
 const EXCLUDED: &str = "these addresses are not set, only those of virtual_ipaddress are";
 const EXTRA: &str =
     "addresses on other interfaces are announced like the rest; garp_master_refresh repeats it";
-const HMAC: &str = "adverts are not signed and not checked: routers that want signed ones discard \
+const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
                     ours, and both become MASTER";
 const MAC: &str = "addresses keep the MAC address of their interface, and hosts learn the new one \
                    by gratuitous ARP";
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
 const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
                       its turn is skipped";
-const PEER: &str = "adverts go to the multicast group instead: where multicast does not get \
+const PEER: &str = "adverts go to the multicast group instead, and where multicast does not get \
                     through, every router becomes MASTER";
 const SECONDARIES: &str =
     "an address that the kernel takes away with another is put back a moment later";
