@@ -26,9 +26,11 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
     "lvs_id"                             Line     Ignored, "router_id has taken its place";
 
     "script_user"                        Line     Differs, USER;
-    "enable_script_security"             Line     Differs, "it is always on, off or not";
-    "use_symlink_paths"                  Line     Ignored, "it is not needed, a script is run by the path that is written";
-    "set_supplementary_groups"           Line     Ignored, "it is not needed, a script has all groups of its user unless one is named";
+    "enable_script_security"             Line     Differs, "it is always on, whatever it is set to";
+    "use_symlink_paths"                  Line     Ignored,
+        "it is not needed, a script is run by the path that is written";
+    "set_supplementary_groups"           Line     Ignored,
+        "it is not needed, a script has all groups of its user unless one is named";
     "startup_script"                     Command  Ignored, SCRIPT;
     "startup_script_timeout"             Line     Ignored, SCRIPT;
     "shutdown_script"                    Command  Ignored, SCRIPT;
@@ -47,7 +49,8 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
     "vrrp_owner_ignore_adverts"          Line     Later, OWNER;
     "vrrp_startup_delay"                 Line     Later, DELAY;
     "vrrp_delay_after_boot"              Line     Later, DELAY;
-    "log_unknown_vrids"                  Line     Later, "adverts for a virtual_router_id that is not ours are only counted";
+    "log_unknown_vrids"                  Line     Later,
+        "adverts for a virtual_router_id that is not ours are only counted";
 
     "vrrp_garp_master_delay"             Line     Same, "";
     "vrrp_garp_master_repeat"            Line     Same, "";
@@ -55,15 +58,20 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
     "vrrp_garp_master_refresh_repeat"    Line     Same, "";
     "vrrp_garp_lower_prio_delay"         Line     Same, "";
     "vrrp_garp_lower_prio_repeat"        Line     Same, "";
-    "vrrp_min_garp"                      Line     Differs, "it stands for vrrp_garp_master_repeat 1 and vrrp_garp_master_delay 0";
-    "vrrp_garp_interval"                 Line     Later, "announcements follow each other without a pause, as with 0";
+    "vrrp_min_garp"                      Line     Differs,
+        "it stands for vrrp_garp_master_repeat 1 and vrrp_garp_master_delay 0";
+    "vrrp_garp_interval"                 Line     Later,
+        "announcements follow each other without a pause, as with 0";
     "vrrp_gna_interval"                  Line     Later, NO_IPV6;
     "vrrp_garp_extra_if"                 Line     Later, EXTRA;
     "vrrp_vmac_garp_intvl"               Line     Renamed("vrrp_garp_extra_if"), "";
 
-    "dynamic_interfaces"                 Line     Ignored, "it is not needed, an interface may always come and go";
-    "default_interface"                  Line     Later, "it is for static addresses, and none are set";
-    "disable_local_igmp"                 Line     Ignored, "the kernel goes on to report the multicast groups of a link";
+    "dynamic_interfaces"                 Line     Ignored,
+        "it is not needed, an interface may always come and go";
+    "default_interface"                  Line     Later,
+        "it is for static addresses, and none are set";
+    "disable_local_igmp"                 Line     Ignored,
+        "the kernel goes on to report the multicast groups of a link";
     "vmac_prefix"                        Line     Later, VMAC;
     "vmac_addr_prefix"                   Line     Later, VMAC;
     "vrrp_iptables"                      Line     Ignored, FIREWALL;
@@ -72,8 +80,10 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
     "nftables_priority"                  Line     Ignored, FIREWALL;
     "nftables_ifindex"                   Line     Ignored, FIREWALL;
     "nftables_counters"                  Line     Ignored, FIREWALL;
-    "iproute_usr_dir"                    Line     Ignored, "names of scopes are not looked up there";
-    "iproute_etc_dir"                    Line     Ignored, "names of scopes are not looked up there";
+    "iproute_usr_dir"                    Line     Ignored,
+        "names of scopes are not looked up there";
+    "iproute_etc_dir"                    Line     Ignored,
+        "names of scopes are not looked up there";
 
     "notify_fifo"                        Line     Later, FIFO;
     "notify_fifo_script"                 Command  Later, FIFO;
@@ -92,14 +102,19 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
     "email_faults"                       Line     Ignored, MAIL;
     "no_email_faults"                    Line     Ignored, MAIL;
 
-    "reload_check_config"                Line     Ignored, "it is not needed, a configuration is always checked before it is used";
+    "reload_check_config"                Line     Ignored,
+        "it is not needed, a configuration is always checked before it is used";
     "reload_time_file"                   Line     Ignored, RELOAD;
     "reload_repeat"                      Line     Ignored, RELOAD;
     "reload_file"                        Line     Ignored, RELOAD;
-    "include_check"                      Line     Ignored, "what include does about a missing file cannot be changed";
-    "config_save_dir"                    Line     Ignored, "vipd keeps no copies of its configuration";
-    "tmp_config_directory"               Line     Ignored, "it is not needed, vipd makes no copies of its configuration";
-    "random_seed"                        Line     Ignored, "random numbers are not the same each time";
+    "include_check"                      Line     Ignored,
+        "what include does about a missing file cannot be changed";
+    "config_save_dir"                    Line     Ignored,
+        "vipd keeps no copies of its configuration";
+    "tmp_config_directory"               Line     Ignored,
+        "it is not needed, vipd makes no copies of its configuration";
+    "random_seed"                        Line     Ignored,
+        "random numbers are not the same each time";
     "umask"                              Line     Ignored, "scripts have umask 022";
 
     "state_dump_file"                    Line     Ignored, DUMP;

@@ -1,9 +1,9 @@
 //! Every word that a file of keepalived may hold, and what vipd makes of it: the tables behind
 //! `vipd.keepalived(5)`.
 //!
-//! `keepalived` here is release 2.4.3 with all that can be built into it, and words of older
-//! releases that are still found in files. A `virtual_server` and what else balances load is skipped
-//! as a whole, so what stands inside is not listed.
+//! That is release 2.4.3 with all that can be built into it, and words of older releases that are
+//! still found in files. A `virtual_server` and what else balances load is skipped as a whole, so
+//! what stands inside is not listed.
 
 /// A table: the section, and `"word" Form Support, note;` for each word.
 macro_rules! rows {
@@ -58,7 +58,8 @@ impl Support {
     }
 }
 
-/// How a word is written in `keepalived.conf`.
+/// How a word is written in `keepalived.conf`. What is in braces behind a word that comes later or
+/// is ignored is not read at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `word VALUE...`
@@ -112,6 +113,9 @@ const STRICT: &str = "nothing is refused but what vipd always refuses, and the M
                       its addresses";
 const TRACK: &str = "only scripts are tracked, and the interface of the instance";
 const UNICAST: &str = "adverts are multicast alone, from whatever address they come";
+const WEIGHT: &str =
+    "a MASTER advertises its new priority at once, and a better BACKUP then waits \
+                      for its skew time alone";
 const YIELD: &str = "a MASTER that hears a higher priority gives way without a last advert";
 
 /// Words of vipd alone that are yet to come.
@@ -124,8 +128,10 @@ const COMING: &[&[Row]] = &[
     },
     rows! { "global_defs":
         "net_namespace"      Line           Later, "start vipd in the namespace instead";
-        "instance"           Line           Later, "give each vipd a run directory of its own: vipd -r";
-        "use_pid_dir"        Line           Later, "give each vipd a run directory of its own: vipd -r";
+        "instance"           Line           Later,
+            "give each vipd a run directory of its own: vipd -r";
+        "use_pid_dir"        Line           Later,
+            "give each vipd a run directory of its own: vipd -r";
         "vip_lease"          Line           Later, LEASE;
         "socket_group"       Line           Later, "there is no control socket";
     },
@@ -133,7 +139,8 @@ const COMING: &[&[Row]] = &[
         "track_tcp"          List           Later, TRACK;
         "track_ping"         List           Later, TRACK;
         "track_route"        List           Later, TRACK;
-        "notify_fifo"        Line           Later, "use notify, which is run for every change of state";
+        "notify_fifo"        Line           Later,
+            "use notify, which is run for every change of state";
         "vip_lease"          Line           Later, LEASE;
     },
 ];

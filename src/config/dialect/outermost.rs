@@ -23,7 +23,8 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "":
     "track_file"               NamedSection  Later, TRACK;
     "vrrp_track_file"          NamedSection  Renamed("track_file"), "";
     "vrrp_track_process"       NamedSection  Later, TRACK;
-    "interface_up_down_delays" List          Later, "an interface counts as down, and as up, at once";
+    "interface_up_down_delays" List          Later,
+        "an interface counts as down, and as up, at once";
     "garp_group"               Section       Later, PACE;
     "static_ipaddress"         List          Later, STATIC;
     "static_routes"            List          Later, STATIC;
@@ -35,8 +36,10 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "":
     "net_namespace"            Line          Later, NAMESPACE;
     "net_namespace_ipvs"       Line          Ignored, IPVS;
     "namespace_with_ipsets"    Line          Ignored, "vipd makes no ipsets";
-    "instance"                 Line          Ignored, "vipd names nothing after it; give each vipd a run directory of its own with -r";
-    "use_pid_dir"              Line          Ignored, "it is not needed, all files of vipd are in its run directory";
+    "instance"                 Line          Ignored,
+        "vipd names nothing after it; give each vipd a run directory of its own with -r";
+    "use_pid_dir"              Line          Ignored,
+        "it is not needed, all files of vipd are in its run directory";
     "child_wait_time"          Line          Ignored, "it is not needed, vipd is one process";
     "virtual_server"           NamedSection  Ignored, IPVS;
     "virtual_server_group"     NamedSection  Ignored, IPVS;

@@ -1,7 +1,7 @@
 //! The other sections: checks, groups, trackers, and what is static.
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
-use super::{Row, BFD, IPVS, MAIL, PACE, STATIC, TRACK};
+use super::{Row, BFD, IPVS, MAIL, PACE, STATIC, TRACK, WEIGHT};
 
 const MEMBERS: &str = "its instances do not move together";
 const SCRIPT: &str = "it must be there and safe to run; one that cannot be run has failed";
@@ -11,12 +11,15 @@ const GROUP_TRACK: &str = "the instances of the group do not track it";
 const VRRP_SCRIPT: &[Row] = rows! { "vrrp_script":
     "script"                     Command  Differs, SCRIPT;
     "interval"                   Line     Same, "";
-    "timeout"                    Line     Differs, "a run has failed at the moment its time is over, whatever it does then";
-    "weight"                     Line     Same, "";
+    "timeout"                    Line     Differs,
+        "a run has failed when its time is over, and so has each start that it is then in the way of";
+    "weight"                     Line     Differs, WEIGHT;
     "rise"                       Line     Same, "";
     "fall"                       Line     Same, "";
-    "user"                       Line     Differs, "without a group the script has all groups of the user";
-    "init_fail"                  Line     Differs, "it works: the script has failed until it has succeeded rise times";
+    "user"                       Line     Differs,
+        "without a group the script has all groups of the user";
+    "init_fail"                  Line     Differs,
+        "it works: the script has failed until it has succeeded rise times";
 };
 
 const VRRP_SYNC_GROUP: &[Row] = rows! { "vrrp_sync_group":
