@@ -96,7 +96,7 @@ const BFD: &str = "vipd runs no BFD; a check script can ask a daemon that does";
 const BUFFERS: &str = "vipd chooses the size of its buffers itself";
 const CHECKSUM: &str =
     "it becomes v3_checksum = \"rfc9568\"; what is received is verified in both \
-                        forms all the same";
+     forms all the same";
 const CONTEST: &str = "a MASTER answers adverts of lower priority, at most once an interval";
 const IPVS: &str = "vipd balances no load";
 const LINKBEAT: &str = "it is not needed, the kernel tells when a link comes and goes";
@@ -115,7 +115,7 @@ const TRACK: &str = "only scripts are tracked, and the interface of the instance
 const UNICAST: &str = "adverts are multicast alone, from whatever address they come";
 const WEIGHT: &str =
     "a MASTER advertises its new priority at once, and a better BACKUP then waits \
-                      for its skew time alone";
+     for its skew time alone";
 const YIELD: &str = "a MASTER that hears a higher priority gives way without a last advert";
 
 /// Words of vipd alone that are yet to come.

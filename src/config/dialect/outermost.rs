@@ -7,7 +7,7 @@ const NAMESPACE: &str = "vipd stays in the network namespace it was started in, 
                          addresses there; start it in the right one with ip netns exec";
 const GROUP: &str =
     "each instance changes its state alone, so the addresses of a group may end up \
-                     on different routers";
+     on different routers";
 
 pub(super) const TABLES: &[&[Row]] = &[rows! { "":
     "include"                  Line          Same, "";
