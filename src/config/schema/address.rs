@@ -3,7 +3,7 @@
 use super::settings::Settings;
 use super::table::VIRTUAL_IPADDRESS;
 use super::value::{describe, did_you_mean, is_interface};
-use crate::config::dialect::absent;
+use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Value, Word};
 use crate::config::{Format, VirtualIpAddress};
@@ -113,9 +113,8 @@ fn line(words: &[Word], place: Place, report: &mut Report) -> Option<Parts> {
 }
 
 fn unknown(word: &Word, report: &mut Report) {
-    if let Some(consequence) = absent("virtual_ipaddress", &word.text) {
-        let message = format!("{} is not supported yet: {consequence}", word.text);
-        report.error(word.place, message);
+    if let Some((message, help)) = refusal("virtual_ipaddress", &word.text) {
+        report.error(word.place, message).help(help);
         return;
     }
     // The address has no keyword in a line.

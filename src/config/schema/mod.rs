@@ -11,7 +11,7 @@ mod table;
 mod track;
 mod value;
 
-use super::dialect::absent;
+use super::dialect::refusal;
 use super::error::{quote, Place, Report};
 use super::tree::{Section, Tree, Word};
 use super::{Config, Format, GlobalDefs};
@@ -97,8 +97,8 @@ fn unknown_sections(tree: &Tree, report: &mut Report) {
         if has_name(text).is_some() || told {
             continue;
         }
-        if let Some(consequence) = absent("", text) {
-            report.error(*place, format!("{text} is not supported yet: {consequence}"));
+        if let Some((message, help)) = refusal("", text) {
+            report.error(*place, message).help(help);
         } else {
             let help = did_you_mean(text, SECTIONS.iter().map(|section| section.word));
             report.error(*place, format!("unknown section {}", quote(text))).help(help);
