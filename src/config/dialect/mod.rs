@@ -147,6 +147,25 @@ const COMING: &[&[Row]] = &[
 
 const LEASE: &str = "addresses stay where a killed vipd left them";
 
+/// Words of vipd alone, which `keepalived.conf` may hold as well.
+const OWN: &[&[Row]] = &[
+    rows! { "global_defs":
+        "v3_checksum"        Line           Same, "";
+        "fast_handover"      Line           Same, "";
+        "notify_timeout"     Line           Same, "";
+    },
+    rows! { "vrrp_script":
+        "only_while"         Line           Same, "";
+        "start_delay"        Line           Same, "";
+        "fault_hold"         Line           Same, "";
+    },
+    rows! { "vrrp_instance":
+        "v3_checksum"        Line           Same, "";
+        "fast_handover"      Line           Same, "";
+        "notify_timeout"     Line           Same, "";
+    },
+];
+
 /// Words that the reader of `keepalived.conf` puts into words of our own, and these.
 const TRANSLATED: &[(&str, &str, &str)] = &[
     ("global_defs", "v3_checksum_as_v2", "v3_checksum = \"rfc9568\""),
@@ -158,6 +177,11 @@ const TRANSLATED: &[(&str, &str, &str)] = &[
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     let tables = [outermost::TABLES, global_defs::TABLES, instance::TABLES, rest::TABLES];
     tables.into_iter().flatten().copied().flatten()
+}
+
+/// What `keepalived.conf` may hold here: the words of keepalived and our own.
+pub fn known() -> impl Iterator<Item = &'static Row> {
+    rows().chain(OWN.iter().copied().flatten())
 }
 
 /// What is to be said of a word in a section.
@@ -204,20 +228,15 @@ mod tests {
         rows().chain(COMING.iter().copied().flatten())
     }
 
-    /// Words of TOML and UCI that keepalived does not have, beyond [`COMING`].
-    const OURS: &[(&str, &str)] = &[
-        ("global_defs", "v3_checksum"),
-        ("global_defs", "fast_handover"),
-        ("global_defs", "notify_timeout"),
-        ("vrrp_instance", "v3_checksum"),
-        ("vrrp_instance", "fast_handover"),
-        ("vrrp_instance", "notify_timeout"),
-        ("vrrp_script", "only_while"),
-        ("vrrp_script", "start_delay"),
-        ("vrrp_script", "fault_hold"),
-        ("virtual_ipaddress", "address"),
-        ("track_script", "name"),
-    ];
+    /// Words of the tables of TOML, which lines do without.
+    const OF_TABLES: &[(&str, &str)] =
+        &[("virtual_ipaddress", "address"), ("track_script", "name")];
+
+    fn is_ours(section: &str, word: &str) -> bool {
+        let mut own = OWN.iter().copied().flatten();
+        OF_TABLES.contains(&(section, word))
+            || own.any(|row| (row.section, row.word) == (section, word))
+    }
 
     /// Words that the reader of `keepalived.conf` uses up, and the schema never sees.
     fn is_read_elsewhere(row: &Row) -> bool {
@@ -238,7 +257,7 @@ mod tests {
     #[test]
     fn what_is_there_is_said_to_be_there() {
         for (section, word) in schema::keywords().chain(schema::sections()) {
-            let ours = OURS.contains(&(section, word));
+            let ours = is_ours(section, word);
             let support = find(section, word).map(|row| row.support);
             assert_eq!(ours, support.is_none(), "{section} {word}");
             assert!(ours || matches!(support, Some(Same | Differs)), "{section} {word}");

@@ -4,7 +4,7 @@
 use super::block::Statement;
 use super::define::has_reference;
 use super::{command, habit, translate};
-use crate::config::dialect::{Form, Row, Support, ROWS};
+use crate::config::dialect::{known, Form, Row, Support};
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
 use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
@@ -21,9 +21,9 @@ pub fn shape(statements: Vec<Statement>, tree: Tree, report: &mut Report) -> Tre
     shaper.tree
 }
 
-/// What there is to know of a word of keepalived.
+/// What there is to know of a word.
 fn find(section: &str, word: &str) -> Option<&'static Row> {
-    ROWS.iter().find(|row| row.section == section && row.word == word)
+    known().find(|row| row.section == section && row.word == word)
 }
 
 struct Shaper<'a> {
@@ -84,9 +84,9 @@ impl Shaper<'_> {
             format!("in {section}")
         };
         let message = format!("unknown word {} {inside}", quote(&word.text));
-        let known = ROWS.iter().filter(|row| row.section == section).map(|row| row.word);
-        let mut help = habit::advice(&word.text, known);
-        let home = ROWS.iter().find(|row| row.word == word.text);
+        let words: Vec<_> = known().filter(|row| row.section == section).map(|r| r.word).collect();
+        let mut help = habit::advice(&word.text, words.iter().copied());
+        let home = known().find(|row| row.word == word.text);
         if let Some(home) = home.filter(|_| !help.contains(&word.text)) {
             help = match home.section {
                 "" => "it stands outside of any section".into(),

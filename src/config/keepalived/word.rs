@@ -23,7 +23,7 @@ const OTHER_COMMANDS: &[&str] =
 /// Whether a command follows a word, wherever it stands.
 fn is_command(word: &str) -> bool {
     let command = |row: &dialect::Row| row.form == Form::Command && row.word == word;
-    dialect::ROWS.iter().any(command) || OTHER_COMMANDS.contains(&word)
+    dialect::rows().any(command) || OTHER_COMMANDS.contains(&word)
 }
 
 /// Takes a line apart. Braces stand anywhere; double quotes keep white space and braces together,
