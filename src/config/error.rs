@@ -106,6 +106,11 @@ impl Problem {
         Self { severity, place, message, help: String::new(), secret: false }
     }
 
+    fn is_same(&self, other: &Self) -> bool {
+        (self.place.start, self.place.len) == (other.place.start, other.place.len)
+            && self.message == other.message
+    }
+
     /// Adds what to do about it.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = help.into();
@@ -128,7 +133,11 @@ struct Pile {
 }
 
 impl Pile {
+    /// What a line says that is repeated is wrong once.
     fn add(&mut self, problem: Problem) -> &mut Problem {
+        if let Some(same) = self.kept.iter().position(|kept| kept.is_same(&problem)) {
+            return &mut self.kept[same];
+        }
         self.count += 1;
         if self.kept.len() >= KEPT {
             return self.overflow.insert(problem);

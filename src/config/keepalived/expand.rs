@@ -3,7 +3,7 @@
 
 use super::comment::{strip, Stripped};
 use super::define::{definition, Definition, Definitions};
-use super::include::{files, has_wildcard, include, Include};
+use super::include::{files, has_wildcard, include, missing_folder, Include};
 use super::line::Line;
 use super::sequence::{self, Repeat};
 use crate::config::error::{Place, Report};
@@ -321,6 +321,9 @@ impl<'a> Expander<'a> {
         let found = files(include.pattern, self.folder());
         if found.is_empty() && include.must_match {
             self.report.error(place, "there is no such file");
+        } else if let Some(folder) = missing_folder(include.pattern, self.folder()) {
+            let message = format!("there is no folder {}: nothing is included", folder.display());
+            self.report.warning(place, message);
         }
         for path in found.iter().rev() {
             match self.load(path) {

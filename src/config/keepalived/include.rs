@@ -68,6 +68,16 @@ pub fn files(pattern: &str, folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// The folder that a pattern looks for files in, if it is not there.
+#[must_use]
+pub fn missing_folder(pattern: &str, folder: &Path) -> Option<PathBuf> {
+    let plain = pattern.split('/').take_while(|segment| !has_wildcard(segment)).count();
+    let is_all = plain == pattern.split('/').count();
+    let parts: Vec<_> = pattern.split('/').take(plain).collect();
+    let path = folder.join(parts.join("/") + "/");
+    (!is_all && plain > 0 && !path.exists()).then(|| folder.join(parts.join("/")))
+}
+
 /// Adds what a pattern means below a folder.
 fn walk(folder: PathBuf, segments: &[&str], files: &mut Vec<PathBuf>) {
     let Some((segment, rest)) = segments.split_first() else {

@@ -127,6 +127,7 @@ fn instance(
     }
     let version = word_of(section, "version").unwrap_or_else(|| global_version.into());
     state(section, report);
+    no_preempt(section, report);
     if version == "3" {
         no_authentication(section, report);
     } else {
@@ -174,6 +175,23 @@ fn state(section: &mut Section, report: &mut Report) {
         report.warning(place, message).help("write a priority");
         let word = Word { text: "priority".into(), place };
         section.entries.push(Entry { word, value: line("255", place) });
+    }
+}
+
+/// Two things that keepalived makes something else of.
+fn no_preempt(section: &Section, report: &mut Report) {
+    let master =
+        word_of(section, "state").is_some_and(|state| state.eq_ignore_ascii_case("MASTER"));
+    for entry in section.entries.iter().filter(|entry| entry.word.text == "nopreempt") {
+        let message = match (is_on(&entry.value), master) {
+            (false, _) => "keepalived takes even this for nopreempt: here it means what it says",
+            (true, true) => {
+                "keepalived drops nopreempt where state is MASTER: here it holds, this router does \
+                 not take over from one of lower priority"
+            }
+            (true, false) => continue,
+        };
+        report.warning(entry.word.place, message);
     }
 }
 

@@ -5,10 +5,11 @@ use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::value::{describe, time, without_unit};
 use super::{address, track};
-use crate::config::error::Report;
+use crate::config::error::{Place, Report};
 use crate::config::tree::{Data, Section, Word};
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::wire::{Interval, Priority, Version, Vrid};
+use core::net::IpAddr;
 use core::time::Duration;
 
 /// Reads a virtual router. `None` if what it cannot do without is missing.
@@ -85,7 +86,19 @@ fn interface(settings: &Settings<'_>, report: &mut Report) -> Option<String> {
         settings.error("interface", message.into(), report);
         return None;
     }
+    unlikely(&interface, settings.place_of("interface"), report);
     Some(interface)
+}
+
+/// Names that the kernel would take, and that yet are something else.
+fn unlikely(interface: &str, place: Place, report: &mut Report) {
+    if let Some((name, _)) = interface.split_once('@') {
+        let message = format!("{interface} is how ip(8) shows an interface, not its name");
+        report.warning(place, message).help(format!("its name is {name}"));
+    } else if interface.parse::<IpAddr>().is_ok() {
+        let message = format!("{interface} is an address, and stands where an interface is named");
+        report.warning(place, message);
+    }
 }
 
 fn advert_int(settings: &Settings<'_>, version: Version, report: &mut Report) -> Interval {
