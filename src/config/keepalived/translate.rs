@@ -136,11 +136,6 @@ fn instance(
     for entry in &mut section.entries {
         match entry.word.text.as_str() {
             "authentication" => password(&mut entry.value, report),
-            "nopreempt" if !is_on(&entry.value) => {
-                let message =
-                    "keepalived takes even this for nopreempt: here it means what it says";
-                report.warning(entry.value.place, message);
-            }
             "virtual_ipaddress" => {
                 address_words(&mut entry.value, left_out, report);
                 addresses(&mut entry.value, report);
