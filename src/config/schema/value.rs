@@ -177,7 +177,7 @@ fn number(text: &str) -> Option<i64> {
 fn integer(value: &Value) -> Option<i64> {
     match value.data {
         Data::Integer(number) => Some(number),
-        _ => number(untyped(value)?),
+        _ => number(untyped(value)?.trim()),
     }
 }
 
@@ -208,7 +208,7 @@ pub fn time(value: &Value) -> Option<Duration> {
         Data::Float(number) => Some(span(number.strip_prefix('+').unwrap_or(number))?.0),
         // A number in quotes is no number.
         Data::Text(text) => span(text).filter(|span| span.1).map(|span| span.0),
-        _ => Some(span(untyped(value)?)?.0),
+        _ => loose_span(untyped(value)?),
     }
 }
 
@@ -220,6 +220,22 @@ pub fn without_unit(value: &Value) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// A span of time as keepalived takes it, too: `+2`, ` 2`, `.5`, `5.`.
+fn loose_span(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (whole, rest) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let Some(rest) = rest.strip_prefix('.') else {
+        return Some(span(text)?.0);
+    };
+    let bare = !rest.starts_with(|char: char| char.is_ascii_digit());
+    if bare && whole.is_empty() {
+        return None;
+    }
+    let zero = |missing| if missing { "0" } else { "" };
+    Some(span(&format!("{}{whole}.{}{rest}", zero(whole.is_empty()), zero(bare)))?.0)
 }
 
 /// `2`, `0.5`, `500ms`: a span of time, and whether it has a unit.
@@ -380,11 +396,51 @@ mod tests {
         assert_eq!(time(&value(Data::Integer(-1))), None);
         assert_eq!(time(&string("2")), None);
         assert_eq!(time(&line(&["0.5"])), Some(Duration::from_millis(500)));
+        assert_eq!(time(&string(".5s")), None);
         let kind = Kind::Time(1000, true);
         for (seconds, fits) in [(0, true), (1, true), (86_400, true), (86_401, false)] {
             assert_eq!(read(kind, &value(Data::Integer(seconds))).is_ok(), fits, "{seconds}");
         }
         assert!(read(kind, &string("999ms")).is_err());
+    }
+
+    /// What `keepalived -t` takes, and what it does not. Blanks at the end are ours.
+    #[test]
+    fn times_without_a_type() {
+        for (text, millis) in [
+            (".2", 200),
+            ("5.", 5000),
+            ("1.5", 1500),
+            ("+2", 2000),
+            ("+.5", 500),
+            (" 2 ", 2000),
+            ("\t+.25", 250),
+            ("010", 10_000),
+            ("00.5", 500),
+            ("0.", 0),
+            (".5s", 500),
+            ("2.ms", 2),
+        ] {
+            assert_eq!(time(&line(&[text])), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "", " ", ".", "+", "+.", "-1", " -1", "+-1", "++1", "+ 2", "1.+5", ". 5", "1.5.",
+            "1..5", "..5", "1,5", "0x10", "1e1", "1_0", "2x",
+        ] {
+            assert_eq!(time(&line(&[text])), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn integers_without_a_type() {
+        let read = |text: &str| integer(&line(&[text]));
+        for (text, number) in [("5", 5), ("+5", 5), (" 5 ", 5), ("010", 10), ("-5", -5)] {
+            assert_eq!(read(text), Some(number), "{text}");
+        }
+        for text in ["", "5.", "+", "+ 5", "0x10", "1e1", "99999999999999999999"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(integer(&string(" 5")), None);
     }
 
     #[test]
