@@ -113,6 +113,8 @@ pub struct VrrpInstance {
     pub place: Place,
     /// `interface` that the adverts use.
     pub interface: String,
+    /// Where the value of `interface` stands.
+    pub interface_place: Place,
     /// `virtual_router_id`
     pub virtual_router_id: Vrid,
     /// `priority`, 1 to 255. Default 100; 255 owns the addresses.
@@ -183,6 +185,8 @@ pub struct VirtualIpAddress {
     pub prefix_len: u8,
     /// `dev`: the interface it goes to, if not the instance's.
     pub dev: Option<String>,
+    /// Where the value of `dev` stands.
+    pub dev_place: Place,
     /// `label`: at most 15 characters.
     pub label: Option<String>,
     /// `brd`: the broadcast address.

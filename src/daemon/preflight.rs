@@ -30,10 +30,10 @@ pub fn check(config: &Config, report: &mut Report) {
         for command in scripts.into_iter().flatten() {
             runnable(command, script_user, report);
         }
-        interface(&instance.interface, instance.place, report);
+        interface(&instance.interface, instance.interface_place, report);
         for vip in &instance.virtual_ipaddress {
             if let Some(dev) = vip.dev.as_deref().filter(|dev| *dev != instance.interface) {
-                interface(dev, vip.place, report);
+                interface(dev, vip.dev_place, report);
             }
         }
     }

@@ -56,9 +56,13 @@ fn a_good_configuration_passes_and_an_absent_interface_is_a_warning() {
     let good = file(&lab, &text);
     let (code, out, err) = run(&["-t", "-f", &good]);
     assert_eq!((code, out.as_str()), (0, ""));
-    let says = format!("{good}:1:16: warning: there is no interface no-such-if0 here");
+    let says = format!("{good}:2:13: warning: there is no interface no-such-if0 here");
     assert!(err.contains(&says), "{err}");
     assert_eq!(run(&["-T", "-f", &good]), (0, String::new(), String::new()));
+    let good = file(&lab, &text.replace("/24\"]", "/24 dev no-such-if1 scope link\"]"));
+    let (_, _, err) = run(&["-t", "-f", &good]);
+    let says = format!("{good}:5:42: warning: there is no interface no-such-if1 here");
+    assert!(err.contains(&says), "{err}");
 }
 
 /// A start, `-t` and `-T` of each: message, with its place, and exit code.
