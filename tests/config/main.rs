@@ -67,6 +67,7 @@ fn what_must_be_accepted_is() {
         ("weights", 8),
         ("slow-check", 3),
         ("shared-address", 1),
+        ("names-with-blanks", 2),
     ] {
         let (config, report) = parse(&case(&format!("{name}.toml")));
         assert!(config.is_some(), "{name}: {report}");
@@ -87,6 +88,16 @@ fn the_seed_is_understood() {
     assert_eq!(instance.virtual_ipaddress[0].dev.as_deref(), Some("eth0"));
     assert_eq!((instance.track_script[0].script, instance.track_script[0].weight.value()), (0, 20));
     assert!(instance.notify.is_some() && instance.fast_handover && !instance.nopreempt);
+}
+
+#[test]
+fn a_name_with_blanks_is_one_name() {
+    let config = accepted(&case("names-with-blanks.toml"));
+    let instance = &config.vrrp_instance[0];
+    assert_eq!(instance.name, "front door");
+    let tracked = instance.track_script.iter();
+    let tracked: Vec<_> = tracked.map(|it| (it.script, it.weight.value())).collect();
+    assert_eq!(tracked, [(0, 0), (2, 5), (1, -5)]);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use crate::lab::process::Process;
 use crate::lab::{poll, span, wall_clock, Host, Lab, SOON, VIP};
 use crate::scripts::{
-    assert_roughly, assert_steady, check, is_gone, vipd_after, wait_gone, Knob, Notes, FAST,
-    FAST_TICK,
+    assert_roughly, assert_steady, check, is_gone, status, vipd_after, wait_gone, Knob, Notes,
+    FAST, FAST_TICK,
 };
 use crate::setup::{toml, vipd};
 use std::time::Duration;
@@ -268,6 +268,24 @@ fn a_line_for_the_shell_and_a_list() {
     assert!(said.text.ends_with("it said: <two words><$HOME;>"), "{said:?}");
     let expected = ["<one><INSTANCE><vip><BACKUP><100>", "<one><INSTANCE><vip><MASTER><100>"];
     assert_eq!(scene.notes.wait(2), expected);
+}
+
+/// In what a shell runs, too.
+#[test]
+fn a_name_with_a_blank_is_one_argument() {
+    let scene = Scene::new();
+    let script = scene.script("name.sh", "echo \"$#:$2:$VRRP_NAME\" >> $NOTES\n");
+    let more = format!("notify_backup = \"{script} backup\"\nnotify = \"exec {script}\"");
+    let toml = scene.toml(&more).replace(".vip]", ".\"front door\"]");
+    let toml = toml.replace(".chk]", ".\"web server\"]").replace("[\"chk\"]", "[\"web server\"]");
+    let process = scene.lab.vipd(vipd(), &scene.a, &toml);
+    let general = "4:front door:front door";
+    assert_eq!(scene.notes.wait(3), ["1::front door", general, general]);
+    process.wait_log("front door: notify for MASTER: done in ", SOON);
+    assert!(status(&process, "front door").contains("status: front door: MASTER for "));
+    assert!(status(&process, "check web server").contains("check web server: OK, exit 0"));
+    scene.knob.off();
+    process.wait_log("front door: MASTER -> FAULT: check web server failed: exit 1", SOON);
 }
 
 #[test]
