@@ -59,6 +59,8 @@ pub struct ScriptUser {
 pub struct Command {
     /// How it is to be run.
     pub line: CommandLine,
+    /// Who runs it, if it says so itself.
+    pub user: Option<ScriptUser>,
     /// Where it was said.
     pub place: Place,
 }
@@ -80,7 +82,7 @@ pub struct VrrpScript {
     pub name: String,
     /// Where the section begins.
     pub place: Place,
-    /// `script`
+    /// `script`; its user stands in `user`.
     pub script: Command,
     /// `interval` between the starts of two runs. Default 1 s.
     pub interval: Duration,

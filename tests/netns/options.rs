@@ -89,6 +89,25 @@ fn what_the_host_lacks_is_78_and_the_text_alone_passes() {
         ),
         (format!("notify = '{script}'"), 8, "10: error: "),
         ("notify_stop = '/no/such | true'".to_owned(), 8, "15: error: cannot run /no/such: "),
+        (
+            "notify = { script = 'true', user = 'no-such-user' }".to_owned(),
+            8,
+            "36: error: there is no user \"no-such-user\" here",
+        ),
+        (
+            "notify = { user = 'root', script = '/no/such' }".to_owned(),
+            8,
+            "36: error: cannot run /no/such: ",
+        ),
+        // Not the harmless user of all others is asked, but the command's own.
+        (
+            format!(
+                "notify = {{ script = '{script}', user = 'root' }}\n\
+                 [global_defs]\nscript_user = 'nobody'"
+            ),
+            8,
+            "can be written by everybody; try chmod o-w",
+        ),
     ] {
         let bad = file(&lab, &toml(100, &format!("{V3}\n{more}")));
         let place = format!("{place}:{line}:");

@@ -3,6 +3,7 @@
 
 mod address;
 mod advice;
+mod command;
 mod compare;
 mod instance;
 mod script;

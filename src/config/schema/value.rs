@@ -1,10 +1,11 @@
 //! A value of the tree, read as what its keyword takes.
 
+use super::command;
 use super::table::Kind;
 use crate::config::error::quote;
 use crate::config::nearest::nearest;
-use crate::config::tree::{Data, Value, Word};
-use crate::config::CommandLine;
+use crate::config::tree::{Data, Value};
+use crate::config::Command;
 use crate::vrrp::bounds;
 use crate::vrrp::tracker::Weight;
 use core::time::Duration;
@@ -25,8 +26,8 @@ pub enum Setting {
     Time(Duration),
     /// Of [`Kind::Choice`]: its index.
     Choice(usize),
-    /// Of [`Kind::Command`].
-    Command(CommandLine),
+    /// Of [`Kind::Command`] and [`Kind::Script`].
+    Command(Command),
     /// Of [`Kind::User`].
     User(String, Option<String>),
     /// Of [`Kind::Weight`].
@@ -59,7 +60,10 @@ pub fn expected(kind: Kind) -> String {
             format!("{zero}a time from {least} to 1 day, like 2, 0.5 or \"500ms\"")
         }
         Kind::Choice(choices) => format!("one of {}", choices.join(", ")),
-        Kind::Command => "a command: a string, or a list of strings".into(),
+        Kind::Command => {
+            "a command: a string, a list of strings, or a table of script and user".into()
+        }
+        Kind::Script => "a command: a string, or a list of strings".into(),
         Kind::User => "\"USER\" or \"USER GROUP\"".into(),
         Kind::Weight => format!("-{0} to {0}, or like \"20 reverse\"", bounds::WEIGHT),
         Kind::Special(text) => text.into(),
@@ -81,8 +85,9 @@ pub fn read(kind: Kind, value: &Value) -> Result<Setting, Mismatch> {
             time(value).filter(fits).map(Setting::Time)
         }
         Kind::Choice(choices) => choice(choices, value).map(Setting::Choice),
-        Kind::Command => command(value).map(Setting::Command),
-        Kind::User => user(value).map(|(user, group)| Setting::User(user, group)),
+        Kind::Command => command::with_user(value).map(Setting::Command),
+        Kind::Script => command::alone(value).map(Setting::Command),
+        Kind::User => command::user(value).map(|(user, group)| Setting::User(user, group)),
         Kind::Weight => weight(value).map(Setting::Weight),
         Kind::Special(_) => Some(Setting::Special),
     };
@@ -106,6 +111,7 @@ fn mismatch(kind: Kind, value: &Value) -> Mismatch {
         },
         (Kind::Time(..), _) => without_unit(value).unwrap_or_default(),
         (Kind::Choice(choices), _) => did_you_mean(text, choices.iter().copied()),
+        (Kind::Command | Kind::Script, _) => command::help(value),
         _ => String::new(),
     };
     Mismatch { found, help }
@@ -280,41 +286,6 @@ pub fn seconds(time: Duration) -> String {
     }
 }
 
-fn command(value: &Value) -> Option<CommandLine> {
-    // A null byte would end the word; nothing can be run by that name.
-    let fits = |text: &String| !text.contains('\0');
-    match &value.data {
-        Data::List(items) => {
-            let word = |item: &Value| item.word().map(|word| word.text).filter(fits);
-            let words: Vec<_> = items.iter().map(word).collect::<Option<_>>()?;
-            let named = words.first().is_some_and(|word| !word.is_empty());
-            named.then_some(CommandLine::Words(words))
-        }
-        _ => {
-            let text = value.word()?.text;
-            (!text.trim().is_empty() && fits(&text)).then_some(CommandLine::Text(text))
-        }
-    }
-}
-
-fn user(value: &Value) -> Option<(String, Option<String>)> {
-    let words: Vec<Word> = match &value.data {
-        Data::List(items) => items.iter().map(Value::word).collect::<Option<_>>()?,
-        _ => value.words()?,
-    };
-    let fits = |word: &Word| {
-        let text = &word.text;
-        !text.is_empty() && text.len() <= bounds::NAME && !text.contains(char::is_whitespace)
-    };
-    match words.as_slice() {
-        [user] if fits(user) => Some((user.text.clone(), None)),
-        [user, group] if fits(user) && fits(group) => {
-            Some((user.text.clone(), Some(group.text.clone())))
-        }
-        _ => None,
-    }
-}
-
 fn weight(value: &Value) -> Option<Weight> {
     if let Data::Integer(number) = value.data {
         return Weight::new(i16::try_from(number).ok()?, false);
@@ -341,6 +312,7 @@ pub fn weight_of(words: &[&str]) -> Option<Weight> {
 mod tests {
     use super::*;
     use crate::config::error::Place;
+    use crate::config::tree::Word;
 
     fn value(data: Data) -> Value {
         Value { data, place: Place::default() }
@@ -454,25 +426,6 @@ mod tests {
             (86_400_000_000, "86400 s"),
         ] {
             assert_eq!(seconds(Duration::from_micros(micros)), text);
-        }
-    }
-
-    #[test]
-    fn commands_and_users() {
-        let list = |words: &[&str]| value(Data::List(words.iter().map(|w| string(w)).collect()));
-        let words = CommandLine::Words(vec!["a".into(), "b c".into()]);
-        assert_eq!(command(&list(&["a", "b c"])), Some(words));
-        assert_eq!(command(&string("a b")), Some(CommandLine::Text("a b".into())));
-        for bad in [list(&[]), list(&[""]), string(" "), string("a\0b"), value(Data::Integer(1))] {
-            assert_eq!(command(&bad), None, "{bad:?}");
-        }
-        let both = Some(("u".to_string(), Some("g".to_string())));
-        assert_eq!(user(&string("u g")), both);
-        assert_eq!(user(&list(&["u", "g"])), both);
-        assert_eq!(user(&line(&["u", "g"])), both);
-        assert_eq!(user(&string("u")), Some(("u".into(), None)));
-        for bad in [string(""), string("a b c"), list(&["a b"]), list(&[])] {
-            assert_eq!(user(&bad), None, "{bad:?}");
         }
     }
 
