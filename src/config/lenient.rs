@@ -3,6 +3,9 @@
 use super::error::{Place, Report};
 use super::tree::{Data, Entry, Section, Tree, Value};
 
+/// Who runs a script is never taken out: then it would run as somebody else, perhaps as root.
+const STAYS: [&str; 2] = ["user", "script_user"];
+
 /// Takes out what the errors of a report point at: an item of a list, else an entry, else a section.
 /// Returns how many pieces that were; an error that points elsewhere stays one.
 pub fn skip(tree: &mut Tree, report: &Report) -> usize {
@@ -18,11 +21,15 @@ pub fn skip(tree: &mut Tree, report: &Report) -> usize {
             let hit = is_hit(entry.word.place, &places)
                 || (!holds_items(&entry.value) && is_hit(span(entry), &places))
                 || is_hit_as_a_whole(&entry.value, &places);
-            keep(!hit, &mut skipped)
+            keep(!hit || stays(entry), &mut skipped)
         });
     }
     tree.sections.retain(|section| keep(!is_hit(head(section), &places), &mut skipped));
     skipped
+}
+
+fn stays(entry: &Entry) -> bool {
+    STAYS.contains(&entry.word.text.as_str())
 }
 
 fn keep(keep: bool, skipped: &mut usize) -> bool {
@@ -72,8 +79,36 @@ fn skip_items(value: &mut Value, places: &[Place], skipped: &mut usize) {
             items.retain(|item| keep(!is_hit(item.place, &places), skipped));
         }
         Data::Table(entries) => {
-            entries.retain(|entry| keep(!is_hit(span(entry), &places), skipped));
+            let hit = |entry: &Entry| is_hit(span(entry), &places) && !stays(entry);
+            entries.retain(|entry| keep(!hit(entry), skipped));
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{read, Format, Reading};
+
+    /// Whether it can be used, with `[globals, in a check, in an instance]`.
+    fn is_usable([globals, check, instance]: [&str; 3]) -> bool {
+        let text = format!(
+            "global_defs {{\n{globals}\n}}\nvrrp_script c {{\nscript /bin/x\n{check}\n}}\n\
+             vrrp_instance v {{\ninterface eth0\nvirtual_router_id 5\n\
+             virtual_ipaddress {{\n192.0.2.1\n}}\ntrack_script {{\nc\n}}\n{instance}\n}}\n"
+        );
+        let how = Reading { lenient: true, ..Reading::strict(Format::Keepalived) };
+        read("f", text.as_bytes(), &how, &|_, _| {}).0.is_some()
+    }
+
+    #[test]
+    fn what_is_wrong_is_skipped_but_never_who_runs_a_script() {
+        assert!(is_usable(["script_user nobody", "user nobody", "priority 10"]));
+        assert!(is_usable(["vrrp_version 9", "weight much", "priority 1000"]));
+        // Nothing is run then.
+        assert!(is_usable(["", "", "notify /bin/x \"\""]));
+        assert!(!is_usable(["script_user \"a b c\"", "", ""]));
+        assert!(!is_usable(["", "user \"a b c\"", ""]));
+        assert!(!is_usable(["", "", "notify \"/bin/x 'a'\" \"a b c\""]));
     }
 }
