@@ -263,6 +263,9 @@ impl Reading<'_> {
 /// text has errors, with what could be read, so that all that is wrong is told at once.
 pub type Further<'a> = &'a dyn Fn(&Config, &mut Report);
 
+/// How often something is skipped and the rest looked at again: what is left may be wrong, too.
+const ROUNDS: usize = 100;
+
 /// Reads a configuration. Returns all that is wrong with it, not the first thing; the
 /// configuration is there if and only if the report holds no error.
 #[must_use]
@@ -280,10 +283,13 @@ pub fn read(
     if how.lenient {
         report.skip_errors();
     }
+    let mut rounds = ROUNDS;
     let config = loop {
         let mut round = report.fresh();
         let config = schema::build(&tree, &mut round);
-        if how.lenient && round.has_errors() && lenient::skip(&mut tree, &round) > 0 {
+        let again = how.lenient && round.has_errors() && rounds > 0;
+        if again && lenient::skip(&mut tree, &round) > 0 {
+            rounds -= 1;
             report.append(round.skipped_errors());
             continue;
         }

@@ -13,8 +13,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// So many lines may come out.
-const LINES: usize = 200_000;
+/// So many lines may be read, and so many may come out.
+const LINES: usize = 100_000;
 /// So many bytes may be read and come out.
 const BYTES: usize = 4 << 20;
 /// Files in files, lines in lines.
@@ -39,6 +39,7 @@ pub struct Expander<'a> {
     report: &'a mut Report,
     definitions: Definitions,
     frames: Vec<Frame>,
+    read: usize,
     lines: usize,
     bytes: usize,
     files: usize,
@@ -58,6 +59,7 @@ impl<'a> Expander<'a> {
             report,
             definitions: Definitions::new(config_id),
             frames: Vec::new(),
+            read: LINES,
             lines: LINES,
             bytes: BYTES,
             files: FILES,
@@ -200,6 +202,14 @@ impl<'a> Expander<'a> {
         let len = rest.find('\n').map_or(rest.len(), |end| end + 1);
         *at += len;
         let start = *start + from;
+        self.read = match self.read.checked_sub(1) {
+            Some(read) => read,
+            None => {
+                let message = format!("with this there are more than {LINES} lines");
+                self.stop(Place::new(start, 0), message);
+                return None;
+            }
+        };
         let line = rest.get(..len).unwrap_or_default().trim_end_matches(['\n', '\r']);
         Some(strip(line, start, self.report))
     }
@@ -444,7 +454,7 @@ mod tests {
             let (_, report) = expanded(text);
             assert!(report.len() < 20_000, "{text}: {report}");
         }
-        assert!(expanded("~SEQ(A, 1, 1000000000) x").1.contains("more than 200000 lines"));
+        assert!(expanded("~SEQ(A, 1, 1000000000) x").1.contains("more than 100000 lines"));
         assert!(expanded("$A= \\\nx \\\n$A\n$A\n").1.contains("more than 64 levels"));
         assert!(expanded("$A=$A\na $A\n").1.contains("refers to itself"));
     }

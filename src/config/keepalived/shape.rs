@@ -10,6 +10,9 @@ use crate::config::schema;
 use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
 use std::collections::BTreeMap;
 
+/// After so many errors nobody reads advice, nor what was left out.
+const ADVISED: usize = 1000;
+
 /// Makes the tree.
 pub fn shape(statements: Vec<Statement>, tree: Tree, report: &mut Report) -> Tree {
     let mut shaper = Shaper { tree, told: BTreeMap::new(), report };
@@ -84,6 +87,10 @@ impl Shaper<'_> {
             format!("in {section}")
         };
         let message = format!("unknown word {} {inside}", quote(&word.text));
+        if self.report.error_count() >= ADVISED {
+            self.report.error(word.place, &*message).secret(section == "authentication");
+            return;
+        }
         let words: Vec<_> = known().filter(|row| row.section == section).map(|r| r.word).collect();
         let mut help = habit::advice(&word.text, words.iter().copied());
         let home = known().find(|row| row.word == word.text);
@@ -174,8 +181,9 @@ impl Shaper<'_> {
         for inner in block.into_iter().flatten() {
             self.statement(row.word, inner, &mut entries);
         }
-        let same = |section: &&mut Section| section.keyword.text == keyword.text && name.is_none();
-        match self.tree.sections.iter_mut().find(same).filter(|_| row.form == Form::Section) {
+        let same = |section: &&mut Section| section.keyword.text == keyword.text;
+        let merged = row.form == Form::Section;
+        match self.tree.sections.iter_mut().filter(|_| merged).find(same) {
             Some(section) => {
                 let before = core::mem::take(&mut section.entries);
                 let mut merged = before;

@@ -44,14 +44,12 @@ fn is_on(value: &Value) -> bool {
     value.word().is_none_or(|word| schema::truth(&word.text) != Some(false))
 }
 
-/// Changes the number behind a keyword if `wrong`, and says what it is taken for.
-fn replace(section: &mut Section, keyword: &str, wrong: &str, right: &str, report: &mut Report) {
+/// keepalived takes 1 where 0 makes no sense.
+fn one_for_none(section: &mut Section, keyword: &str, report: &mut Report) {
     for entry in section.entries.iter_mut().filter(|entry| entry.word.text == keyword) {
-        let number = entry.value.word().and_then(|word| word.text.parse::<f64>().ok());
-        if number.is_some() && number == wrong.parse().ok() {
-            let message = format!("{keyword} {wrong} is taken for {right}");
-            report.warning(entry.value.place, message);
-            entry.value = line(right, entry.value.place);
+        if schema::time(&entry.value).is_some_and(|time| time.is_zero()) {
+            report.warning(entry.value.place, format!("{keyword} 0 is taken for 1"));
+            entry.value = line("1", entry.value.place);
         }
     }
 }
@@ -59,7 +57,7 @@ fn replace(section: &mut Section, keyword: &str, wrong: &str, right: &str, repor
 fn globals(section: &mut Section, report: &mut Report) {
     checksum(section);
     for word in ["vrrp_garp_master_repeat", "vrrp_garp_master_refresh_repeat"] {
-        replace(section, word, "0", "1", report);
+        one_for_none(section, word, report);
     }
     let Some(at) = section.entries.iter().position(|entry| entry.word.text == "vrrp_min_garp")
     else {
@@ -108,7 +106,7 @@ fn first_scripts(tree: &mut Tree, report: &mut Report) {
 }
 
 fn script(section: &mut Section, report: &mut Report) {
-    replace(section, "interval", "0", "1", report);
+    one_for_none(section, "interval", report);
     // That is what no timeout means, too.
     section.entries.retain(|entry| {
         entry.word.text != "timeout" || entry.value.word().is_none_or(|word| word.text != "0")
@@ -123,7 +121,7 @@ fn instance(
 ) {
     checksum(section);
     for word in ["garp_master_repeat", "garp_master_refresh_repeat"] {
-        replace(section, word, "0", "1", report);
+        one_for_none(section, word, report);
     }
     let version = word_of(section, "version").unwrap_or_else(|| global_version.into());
     state(section, report);
@@ -206,12 +204,12 @@ fn no_authentication(section: &mut Section, report: &mut Report) {
 /// VRRPv2 counts in whole seconds, and keepalived rounds.
 fn whole_seconds(section: &mut Section, report: &mut Report) {
     for entry in section.entries.iter_mut().filter(|entry| entry.word.text == "advert_int") {
-        let Some(word) = entry.value.word() else {
+        let Some((word, time)) = entry.value.word().zip(schema::time(&entry.value)) else {
             continue;
         };
-        let seconds = word.text.parse::<f64>().unwrap_or_default();
-        if seconds.fract() != 0.0 && (0.01..255.0).contains(&seconds) {
-            let rounded = seconds.round().max(1.0);
+        if time.subsec_nanos() != 0 && time.as_secs() < 255 {
+            let up = u64::from(time.subsec_nanos() >= 500_000_000);
+            let rounded = (time.as_secs() + up).max(1);
             let message = format!(
                 "advert_int {} is taken for {rounded}: VRRPv2 counts in whole seconds",
                 word.text
