@@ -9,6 +9,7 @@ use super::sequence::{self, Repeat};
 use crate::config::error::{Place, Report};
 use crate::config::tree::{Comment, LeftOut};
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -371,7 +372,10 @@ impl<'a> Expander<'a> {
         if about.len() > BYTES as u64 {
             return Err(format!("it has more than {BYTES} bytes"));
         }
-        let bytes = fs::read(path).map_err(|error| error.to_string())?;
+        // What the kernel makes up has no length of its own.
+        let mut bytes = Vec::new();
+        let file = fs::File::open(path).map_err(|error| error.to_string())?;
+        file.take(BYTES as u64).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         self.bytes = self.bytes.checked_sub(text.len()).ok_or("it is too much in all")?;
         let start = self.report.add_source(&path.to_string_lossy(), &text);
