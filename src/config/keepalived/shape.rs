@@ -39,7 +39,7 @@ struct Shaper<'a> {
 impl Shaper<'_> {
     /// What stands outside of any section.
     fn outermost(&mut self, mut statement: Statement) {
-        self.habits(&mut statement, false);
+        self.habits(&mut statement);
         let Some(keyword) = statement.words.first().cloned() else {
             return;
         };
@@ -53,13 +53,10 @@ impl Shaper<'_> {
         self.section(row, statement);
     }
 
-    /// Comments and semicolons that are none.
-    fn habits(&mut self, statement: &mut Statement, command: bool) {
+    /// Comments that are none to keepalived.
+    fn habits(&mut self, statement: &mut Statement) {
         if let Some(comment) = habit::slashes(statement, self.report) {
             self.tree.comments.push(comment);
-        }
-        if !command {
-            habit::semicolon(statement, self.report);
         }
     }
 
@@ -198,8 +195,7 @@ impl Shaper<'_> {
 
     /// A statement in a section or table.
     fn statement(&mut self, section: &str, mut statement: Statement, entries: &mut Vec<Entry>) {
-        let form = find(section, statement.keyword()).map(|row| row.form);
-        self.habits(&mut statement, form == Some(Form::Command));
+        self.habits(&mut statement);
         let Some(word) = statement.words.first().cloned() else {
             return;
         };
@@ -284,7 +280,7 @@ impl Shaper<'_> {
             self.unused(&more, &word.text);
         }
         for mut line in statement.block.into_iter().flatten() {
-            self.habits(&mut line, false);
+            self.habits(&mut line);
             if line.block.is_some() {
                 self.report.error(line.place(), format!("no block can stand in {}", word.text));
             }

@@ -129,6 +129,7 @@ fn instance(
     if version == "3" {
         no_authentication(section, report);
     } else {
+        unknown_type(section, report);
         whole_seconds(section, report);
     }
     for entry in &mut section.entries {
@@ -186,6 +187,28 @@ fn no_preempt(section: &Section, report: &mut Report) {
         };
         report.warning(entry.word.place, message);
     }
+}
+
+/// A type that is none is no authentication: it must be that on all routers or on none.
+fn unknown_type(section: &mut Section, report: &mut Report) {
+    section.entries.retain(|entry| {
+        let Data::Table(entries) = &entry.value.data else {
+            return true;
+        };
+        let mut types = entries.iter().filter(|entry| entry.word.text == "auth_type");
+        let unknown = types.find_map(|entry| {
+            entry.value.word().filter(|word| !["PASS", "AH"].contains(&word.text.as_str()))
+        });
+        let Some(word) = unknown.filter(|_| entry.word.text == "authentication") else {
+            return true;
+        };
+        let message =
+            format!("unknown auth_type {}: there is no authentication", quote(&word.text));
+        report
+            .warning(word.place, message)
+            .help("keepalived does the same. It knows PASS; write it so, on all routers at once");
+        false
+    });
 }
 
 /// VRRPv3 has none, and keepalived passes it over.
