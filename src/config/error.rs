@@ -1,8 +1,8 @@
 //! What is wrong with a configuration: [`Problem`]s with their [`Place`], collected in a [`Report`]
 //! that knows the text and can therefore show the line.
 
-use super::excerpt::excerpt;
 pub use super::excerpt::quote;
+use super::excerpt::{excerpt, holds_password};
 use super::source::{FoundLine, Sources};
 use super::Format;
 use core::fmt::{self, Write};
@@ -164,6 +164,7 @@ pub struct Report {
     errors: Pile,
     warnings: Pile,
     skipped: usize,
+    lossy: bool,
 }
 
 impl Report {
@@ -180,6 +181,17 @@ impl Report {
     pub fn in_format(mut self, format: Format) -> Self {
         self.format = format;
         self
+    }
+
+    /// Notes that not all of the text is what its bytes were.
+    pub fn set_lossy(&mut self) {
+        self.lossy = true;
+    }
+
+    /// Whether a [`char::REPLACEMENT_CHARACTER`] may stand for something else.
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        self.lossy
     }
 
     /// The syntax.
@@ -238,7 +250,8 @@ impl Report {
     /// A report of the same files, with nothing in it.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self { format: self.format, sources: Rc::clone(&self.sources), ..Self::default() }
+        let sources = Rc::clone(&self.sources);
+        Self { format: self.format, lossy: self.lossy, sources, ..Self::default() }
     }
 
     /// Takes over what another report of the same files holds.
@@ -363,7 +376,7 @@ impl Report {
         let line = self.sources.line(problem.place.start());
         let (number, column) = (line.number, column(&line));
         write!(out, "{}:{number}:{column}: {severity}: {}", line.file, problem.message)?;
-        if !problem.secret {
+        if !problem.secret && !holds_password(line.text) {
             let (shown, before, marked) = excerpt(line.text, line.offset, problem.place.len());
             write!(out, "\n{number:>3} | {shown}\n    | {:before$}{:^<marked$}", "", "")?;
         }

@@ -12,6 +12,7 @@ mod lenient;
 pub(crate) mod nearest;
 pub mod schema;
 pub mod source;
+mod text;
 pub mod toml;
 pub mod tree;
 
@@ -305,6 +306,9 @@ pub fn read(
 /// The first half of [`read`]: what the file says, before it is checked.
 #[must_use]
 pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, Report) {
+    if how.format == Format::Keepalived {
+        return keepalived_tree(file, bytes, how.config_id);
+    }
     let (text, wrong) = match core::str::from_utf8(bytes) {
         Ok(text) => (text.into(), None),
         Err(error) => (String::from_utf8_lossy(bytes), Some(error.valid_up_to())),
@@ -318,8 +322,24 @@ pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, 
     }
     let tree = match how.format {
         Format::Toml => toml::parse(&text, &mut report),
-        Format::Keepalived => keepalived::parse(&text, how.config_id, &mut report),
-        Format::Uci => None,
+        Format::Keepalived | Format::Uci => None,
     };
     (tree, report)
+}
+
+/// keepalived reads bytes, so a file of any encoding is one that somebody has.
+fn keepalived_tree(file: &str, bytes: &[u8], config_id: &str) -> (Option<Tree>, Report) {
+    let report = |text| Report::new(file, text).in_format(Format::Keepalived);
+    match text::decode(bytes) {
+        Ok(decoded) => {
+            let mut report = report(&decoded.text);
+            decoded.tell(0, &mut report);
+            (keepalived::parse(&decoded.text, config_id, &mut report), report)
+        }
+        Err(reason) => {
+            let mut report = report("");
+            report.error(Place::default(), reason);
+            (None, report)
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Words and braces to statements, with their blocks.
 
 use super::expand::Expander;
+use super::shape::BRACES;
 use super::word::{tokens, Token};
 use crate::config::dialect::{self, Form, Support};
 use crate::config::error::{Place, Report};
@@ -112,7 +113,9 @@ impl Builder {
             list.last().is_some_and(|last| last.block.is_none()).then(|| list.pop()).flatten()
         });
         let mut owner = owner.unwrap_or_else(|| {
-            report.error(place, "nothing stands before this {").help("a block has a keyword");
+            report
+                .error(place, "nothing stands before this {")
+                .help(format!("a block has a keyword; {BRACES}"));
             Statement::default()
         });
         if self.is_misplaced(&owner) {

@@ -9,6 +9,7 @@ mod command;
 mod comment;
 mod define;
 mod expand;
+mod gather;
 mod habit;
 mod include;
 mod line;

@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 /// After so many errors nobody reads advice, nor what was left out.
 const ADVISED: usize = 1000;
 
+/// What to do about braces that are part of a value.
+pub const BRACES: &str = "{ and } belong to a value only in quotes";
+
 /// Makes the tree.
 pub fn shape(statements: Vec<Statement>, tree: Tree, report: &mut Report) -> Tree {
     let mut shaper = Shaper { tree, told: BTreeMap::new(), report };
@@ -83,9 +86,9 @@ impl Shaper<'_> {
         } else {
             format!("in {section}")
         };
-        let message = format!("unknown word {} {inside}", quote(&word.text));
+        let mut message = format!("unknown word {} {inside}", quote(&word.text));
         if self.report.error_count() >= ADVISED {
-            self.report.error(word.place, &*message).secret(section == "authentication");
+            self.report.error(word.place, format!("unknown word {inside}"));
             return;
         }
         let words: Vec<_> = known().filter(|row| row.section == section).map(|r| r.word).collect();
@@ -98,6 +101,10 @@ impl Shaper<'_> {
             };
         }
         let secret = section == "authentication";
+        if secret && help.is_empty() {
+            // It may be the password.
+            message = format!("unknown word {inside}");
+        }
         self.report.error(word.place, &*message).help(help).secret(secret);
         self.leave_out(statement, message);
     }
@@ -167,6 +174,9 @@ impl Shaper<'_> {
         };
         keyword.text = row.word.into();
         let name = if row.form == Form::NamedSection { words.next() } else { None };
+        if let Some(name) = &name {
+            self.undefined(name);
+        }
         if let Some(more) = words.next() {
             self.unused(&more, &keyword.text);
         }
@@ -211,7 +221,7 @@ impl Shaper<'_> {
         match (&statement.block, takes_block) {
             (Some(_), false) => {
                 let message = format!("{} takes no block", word.text);
-                self.report.error(word.place, &*message);
+                self.report.error(word.place, &*message).help(BRACES);
                 self.leave_out(&statement, message);
                 return;
             }
@@ -258,15 +268,24 @@ impl Shaper<'_> {
             self.unused(&more, &word.text).help(help);
             words.truncate(most);
         }
-        for value in words.iter().filter(|word| has_reference(&word.text)) {
-            if word.text != "auth_pass" {
-                let message =
-                    format!("nothing is defined for {}: it stays as it is", quote(&value.text));
-                self.report.warning(value.place, message);
-            }
+        if word.text != "auth_pass" {
+            words.iter().for_each(|value| self.undefined(value));
         }
         let place = words.first().map_or(word.place, |_| statement_place(&words));
         Value { data: Data::Line(words), place }
+    }
+
+    /// A reference that nothing was put in for.
+    fn undefined(&mut self, word: &Word) {
+        if !has_reference(&word.text) {
+            return;
+        }
+        let message = format!("nothing is defined for {}: it stays as it is", quote(&word.text));
+        let help = match word.text.contains(":-") {
+            true => "this is the syntax of a shell: something was to be put in before",
+            false => "",
+        };
+        self.report.warning(word.place, message).help(help);
     }
 
     fn unused(&mut self, word: &Word, keyword: &str) -> &mut crate::config::error::Problem {
@@ -281,7 +300,8 @@ impl Shaper<'_> {
         }
         for mut line in statement.block.into_iter().flatten() {
             self.habits(&mut line);
-            if line.block.is_some() {
+            // One without words has been complained of.
+            if line.block.is_some() && !line.words.is_empty() {
                 self.report.error(line.place(), format!("no block can stand in {}", word.text));
             }
             if !line.words.is_empty() {
@@ -331,7 +351,8 @@ fn add(entry: Entry, entries: &mut Vec<Entry>, report: &mut Report) {
         (_, data) => {
             let word = &entry.word;
             let message = format!("{} is there twice: the last one counts", word.text);
-            report.warning(word.place, message).secret(word.text.contains("pass"));
+            let (first, _) = report.line_and_column(before.word.place);
+            report.warning(word.place, message).help(format!("the first one is in line {first}"));
             before.value = Value { data, place: entry.value.place };
             before.word = entry.word;
         }

@@ -19,6 +19,7 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
         version = word_of(section, "vrrp_version").unwrap_or(version);
     }
     first_scripts(tree, report);
+    late_scripts(tree, report);
     for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "vrrp_script") {
         script(section, report);
     }
@@ -105,6 +106,32 @@ fn first_scripts(tree: &mut Tree, report: &mut Report) {
     });
 }
 
+/// A script that is defined behind its use is not there for keepalived.
+fn late_scripts(tree: &Tree, report: &mut Report) {
+    let mut late: BTreeSet<&str> = BTreeSet::new();
+    for section in tree.sections.iter().rev() {
+        match (section.keyword.text.as_str(), &section.name) {
+            ("vrrp_script", Some(name)) => {
+                late.insert(&name.text);
+            }
+            ("vrrp_instance", _) => {
+                let lists = section.entries.iter().filter(|e| e.word.text == "track_script");
+                for item in lists.flat_map(|entry| entry.value.items()) {
+                    let name = item.words().into_iter().flatten().next();
+                    if let Some(name) = name.filter(|name| late.contains(name.text.as_str())) {
+                        let message = format!(
+                            "{} is defined further down: keepalived does not track it here, vipd does",
+                            name.text
+                        );
+                        report.warning(name.place, message).help("put the vrrp_script first");
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 fn script(section: &mut Section, report: &mut Report) {
     one_for_none(section, "interval", report);
     // That is what no timeout means, too.
@@ -176,8 +203,12 @@ fn state(section: &mut Section, report: &mut Report) {
 fn no_preempt(section: &Section, report: &mut Report) {
     let master =
         word_of(section, "state").is_some_and(|state| state.eq_ignore_ascii_case("MASTER"));
+    let owner = word_of(section, "priority").is_some_and(|priority| priority == "255");
     for entry in section.entries.iter().filter(|entry| entry.word.text == "nopreempt") {
         let message = match (is_on(&entry.value), master) {
+            (true, _) if owner => {
+                "nopreempt has no effect with priority 255: an owner takes its addresses back"
+            }
             (false, _) => "keepalived takes even this for nopreempt: here it means what it says",
             (true, true) => {
                 "keepalived drops nopreempt where state is MASTER: here it holds, this router does \

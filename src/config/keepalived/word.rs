@@ -32,12 +32,17 @@ fn is_command(word: &str) -> bool {
 pub fn tokens(line: &Line, report: &mut Report) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut command = false;
-    let mut first = true;
+    let (mut first, mut told) = (true, false);
     let mut at = 0;
     while let Some(char) = line.text.get(at..).and_then(|rest| rest.chars().next()) {
         let end = at + char.len_utf8();
         match char {
-            char if char.is_ascii_whitespace() => at = end,
+            char if char.is_whitespace() => {
+                if !char.is_ascii() && !core::mem::replace(&mut told, true) {
+                    odd_blank(char, line.place(at..end), report);
+                }
+                at = end;
+            }
             '{' | '}' => {
                 let place = line.place(at..end);
                 tokens.push(if char == '{' { Token::Open(place) } else { Token::Close(place) });
@@ -84,7 +89,7 @@ fn plain_word(line: &Line, at: usize, report: &mut Report) -> (Word, usize) {
     let mut len = 0;
     while let Some(char) = rest.get(len..).and_then(|rest| rest.chars().next()) {
         match reference(rest.get(len..).unwrap_or_default()) {
-            0 if char.is_ascii_whitespace() || matches!(char, '"' | '{' | '}') => break,
+            0 if char.is_whitespace() || matches!(char, '"' | '{' | '}') => break,
             0 => len += char.len_utf8(),
             more => len += more,
         }
@@ -108,9 +113,7 @@ fn shell_word(line: &Line, at: usize, report: &mut Report) -> (Word, usize) {
             }
             ('"' | '\'', None) => quote = Some((char, at + len)),
             (char, Some((open, _))) if char == open => quote = None,
-            (char, None) if more == 0 && (char.is_ascii_whitespace() || "{}".contains(char)) => {
-                break
-            }
+            (char, None) if more == 0 && (char.is_whitespace() || "{}".contains(char)) => break,
             _ if more > 0 => {
                 text.push_str(behind.get(..more).unwrap_or_default());
                 len += more;
@@ -124,6 +127,19 @@ fn shell_word(line: &Line, at: usize, report: &mut Report) -> (Word, usize) {
         unclosed(line, start, open, report);
     }
     (Word { text, place: line.place(at..at + len) }, at + len)
+}
+
+/// What looks like a blank, and is none to keepalived.
+fn odd_blank(char: char, place: Place, report: &mut Report) {
+    let name = match char {
+        '\u{a0}' => "a no-break space",
+        '\u{3000}' => "an ideographic space",
+        _ => "an unusual blank",
+    };
+    let message = format!("{name} (U+{:04X}) is taken for a blank", u32::from(char));
+    report
+        .warning(place, message)
+        .help("write a plain blank: keepalived takes this one for a letter");
 }
 
 fn unclosed(line: &Line, at: usize, quote: char, report: &mut Report) {
@@ -164,7 +180,8 @@ mod tests {
             ("script /bin/'a b'\"c\"d e", "<script></bin/a bcd><e>"),
             (r#"notify "a \"b\" c" u"#, r#"<notify><a \"b\" c><u>"#),
             ("notify ${X}y }", "<notify><${X}y>}"),
-            ("\u{a0}a ä", "<\u{a0}a><ä>"),
+            ("\u{a0}a\u{3000}b ä", "<a><b><ä>"),
+            ("script \"a\u{a0}b\"\u{a0}c", "<script><a\u{a0}b><c>"),
             ("a \"\"", "<a><>"),
             ("a { script 'b }' }", "<a>{<script><b }>}"),
         ] {

@@ -2,11 +2,11 @@
 
 use super::command;
 use super::table::{Key, Kind};
-use super::value::{self, did_you_mean, expected, Mismatch, Setting};
+use super::value::{self, did_you_mean, expected, expected_bare, Mismatch, Setting};
 use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Problem, Report};
 use crate::config::tree::{Data, Entry, Value, Word};
-use crate::config::{Command, ScriptUser};
+use crate::config::{Command, Format, ScriptUser};
 use core::time::Duration;
 
 /// A section with its table.
@@ -79,6 +79,18 @@ impl<'a> Settings<'a> {
             }),
         };
         command::not_used(key, value, report);
+        let setting = match setting {
+            Setting::Invalid => Setting::Invalid,
+            _ if report.is_lossy() && key.word != "router_id" && is_broken(value) => {
+                let message = format!("{} has a character in it that is not UTF-8", key.word);
+                report
+                    .error(value.place, message)
+                    .help("save the file as UTF-8")
+                    .secret(self.secret);
+                Setting::Invalid
+            }
+            setting => setting,
+        };
         if let Some(slot) = self.found.get_mut(index) {
             *slot = Some(Found { value, setting });
         }
@@ -89,14 +101,21 @@ impl<'a> Settings<'a> {
             report.error(word.place, message).help(help).secret(self.secret);
             return;
         }
-        let message = format!("unknown word {} in {}", quote(&word.text), self.label);
         let words = self.table.iter().map(|key| key.word);
         let help = did_you_mean(&word.text, words);
+        let message = match self.secret && help.is_empty() {
+            // It may be the password.
+            true => format!("unknown word in {}", self.label),
+            false => format!("unknown word {} in {}", quote(&word.text), self.label),
+        };
         report.error(word.place, message).help(help).secret(self.secret);
     }
 
     fn mismatch(&self, key: &Key, place: Place, mismatch: Mismatch, report: &mut Report) {
-        let expected = expected(key.kind);
+        let expected = match report.format() {
+            Format::Keepalived => expected_bare(key.kind),
+            Format::Toml | Format::Uci => expected(key.kind),
+        };
         let message = format!("{} must be {expected}, not {}", key.word, mismatch.found);
         report.error(place, message).help(mismatch.help).secret(self.secret);
     }
@@ -226,6 +245,17 @@ impl<'a> Settings<'a> {
             }
             _ => None,
         }
+    }
+}
+
+/// Whether a word of a value is not what the file says.
+fn is_broken(value: &Value) -> bool {
+    let broken = |word: &Word| word.text.contains(char::REPLACEMENT_CHARACTER);
+    match &value.data {
+        Data::Line(words) => words.iter().any(broken),
+        Data::List(items) => items.iter().filter_map(Value::word).any(|word| broken(&word)),
+        Data::Text(text) => text.contains(char::REPLACEMENT_CHARACTER),
+        _ => false,
     }
 }
 

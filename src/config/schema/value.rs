@@ -70,6 +70,24 @@ pub fn expected(kind: Kind) -> String {
     }
 }
 
+/// The same, where values have no type: as `keepalived.conf` writes them.
+pub fn expected_bare(kind: Kind) -> String {
+    match kind {
+        Kind::Flag => "on or off, or nothing".into(),
+        Kind::Text => "1 to 255 bytes in one line, in quotes if there are blanks in it".into(),
+        Kind::Integer(least, most) => format!("a number from {least} to {most}"),
+        Kind::Time(least, zero) => {
+            let least = seconds(Duration::from_millis(least.into()));
+            let zero = if zero && least != "0 s" { "0, or " } else { "" };
+            format!("{zero}seconds, from {least} to 1 day, like 2 or 0.5")
+        }
+        Kind::Command | Kind::Script => "a command, in quotes with its arguments".into(),
+        Kind::User => "a user, and perhaps a group".into(),
+        Kind::Weight => format!("-{0} to {0}, and perhaps reverse", bounds::WEIGHT),
+        kind => expected(kind),
+    }
+}
+
 /// Reads a value.
 pub fn read(kind: Kind, value: &Value) -> Result<Setting, Mismatch> {
     let setting = match kind {
