@@ -76,7 +76,8 @@ const DEFINED: &[(&str, &[&str])] = &[
 /// What tells that keepalived misread a brace.
 const ASTRAY: &[&str] = &["Unexpected '{'", "Extra '}'", "missing '}'s"];
 /// What follows from that.
-const FOLLOWS: &[&str] = &["No VIP specified", "router id must be set", "both use VRID"];
+const FOLLOWS: &[&str] =
+    &["No VIP specified", "router id must be set", "both use VRID", "resetting nopreempt"];
 
 /// What may be said of the file as a whole.
 const WHOLE: &[&str] = &["there is no vrrp_instance"];

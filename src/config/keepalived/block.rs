@@ -61,7 +61,8 @@ pub fn statements(expander: &mut Expander<'_>) -> Option<Vec<Statement>> {
     let mut builder = Builder::default();
     while let Some(line) = expander.next() {
         let report = expander.report();
-        for token in tokens(&line, report) {
+        let (tokens, comment) = tokens(&line, report);
+        for token in tokens {
             match token {
                 Token::Word(word) => {
                     builder.current.get_or_insert_default().words.push(word);
@@ -76,6 +77,7 @@ pub fn statements(expander: &mut Expander<'_>) -> Option<Vec<Statement>> {
             }
         }
         builder.finish_line();
+        expander.comments.extend(comment);
     }
     if let Some(outermost) = builder.open.first() {
         let (name, place) = (name(outermost), outermost.place());

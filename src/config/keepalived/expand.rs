@@ -347,7 +347,10 @@ mod tests {
             "priority 130",
             "}",
         ];
-        assert_eq!(lines(text), expected);
+        assert_eq!(expanded(text).0, expected);
+        assert_eq!(expanded(text).1.matches("ends the definition at this comment").count(), 1);
+        let told = |text: &str| expanded(text).1.matches("warning").count();
+        assert_eq!((told("$I= \\\n# c\na \\\n# d\nb\n$I"), told("$I= \\\na # c \\\nb\n")), (1, 1));
         // One in the other.
         let text = "$B= \\\nb${N} \\\nbb\n$A= \\\na \\\n$N=1 \\\n$B \\\n$N=2 \\\n$B\n$A\nend\n";
         assert_eq!(lines(text), ["a", "b1", "bb", "b2", "bb", "end"]);

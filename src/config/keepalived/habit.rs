@@ -1,33 +1,44 @@
-//! Habits of people who write `keepalived.conf`: what they mean is clear, and they are told.
+//! Words that nobody knows in a `keepalived.conf`, and what was meant.
 
-use super::block::Statement;
-use crate::config::error::Report;
 use crate::config::nearest::nearest;
-use crate::config::tree::{Comment, Word};
+use crate::config::tree::Word;
 
-/// Whether a word stands in the file without quotes, as it is.
-fn bare(word: &Word) -> bool {
-    word.place.len() == word.text.len()
-}
+/// Commands that people type, and that get into a file with what they were typed for.
+const COMMANDS: &[&str] = &[
+    "EOF",
+    "apt",
+    "apt-get",
+    "cat",
+    "cd",
+    "chmod",
+    "cp",
+    "dnf",
+    "echo",
+    "exit",
+    "fi",
+    "mkdir",
+    "mv",
+    "nano",
+    "service",
+    "sudo",
+    "systemctl",
+    "tee",
+    "vi",
+    "vim",
+    "yum",
+];
 
-/// `// text` is a comment to many people. Returns what is one, cut off the statement.
-pub fn slashes(statement: &mut Statement, report: &mut Report) -> Option<Comment> {
-    let begins = |word: &Word| word.text.starts_with("//") && bare(word);
-    let at = statement.words.iter().position(begins)?;
-    if at == 0 && statement.block.is_some() {
-        return None;
+/// What to do about a line that begins with a word that nobody knows.
+pub fn advice<'a>(words: &[Word], known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let Some(Word { text: word, .. }) = words.first() else {
+        return String::new();
+    };
+    for count in 2..=words.len().min(4) {
+        let texts: Vec<_> = words.iter().take(count).map(|word| word.text.as_str()).collect();
+        if let Some(whole) = known.clone().find(|known| *known == texts.join("_")) {
+            return format!("did you mean \"{whole}\"?");
+        }
     }
-    let words = statement.words.split_off(at);
-    let place = Statement { words, block: None }.place();
-    report
-        .warning(place, "// is taken for the beginning of a comment")
-        .help("write # instead: keepalived knows no other comments than # and !");
-    let text = report.sources().text(place).trim_start_matches('/').trim().to_owned();
-    Some(Comment { text, place })
-}
-
-/// What to do about a word that nobody knows.
-pub fn advice<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     if word.starts_with("<<<<<<<") || word.starts_with("=======") || word.starts_with(">>>>>>>") {
         return "this is left over from a merge: decide for one of the two versions".into();
     }
@@ -45,6 +56,12 @@ pub fn advice<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> S
         let mut longer = known.clone().filter(|known| word.len() > 5 && known.ends_with(word));
         longer.next()
     });
+    if near.is_none() {
+        let before = known.clone().filter(|known| known.len() > 4 && word.starts_with(known));
+        if let Some(before) = before.max_by_key(|known| known.len()) {
+            return format!("is a blank missing behind \"{before}\"?");
+        }
+    }
     let mut help = near.map(|near| format!("did you mean \"{near}\"?")).unwrap_or_default();
     if let Some(odd) = word.chars().find(|char| !char.is_ascii()) {
         if !help.is_empty() {
@@ -57,10 +74,18 @@ pub fn advice<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> S
         };
         help.push_str(&format!("it has {what} in it (U+{:04X}) that is not ASCII", u32::from(odd)));
     }
-    if help.is_empty() && word.starts_with('[') || word.ends_with(['$', '#']) {
-        return "was this line copied from a terminal?".into();
+    match word.as_str() {
+        _ if !help.is_empty() => help,
+        word if word.starts_with('[') || word.ends_with(['$', '#']) => {
+            "was this line copied from a terminal?".into()
+        }
+        word if COMMANDS.contains(&word) => "this is a command, and no line of keepalived's".into(),
+        word if word.len() > 1 && word.ends_with(':') => {
+            "this looks like YAML: there the configuration begins further down".into()
+        }
+        word if word.starts_with("```") => "this looks like Markdown: leave it out".into(),
+        _ => help,
     }
-    help
 }
 
 #[cfg(test)]
@@ -68,33 +93,14 @@ mod tests {
     use super::*;
     use crate::config::error::Place;
 
-    fn statement(text: &str) -> (Statement, Report) {
-        let mut words = Vec::new();
-        let mut at = 0;
-        for part in text.split(' ') {
-            words.push(Word { text: part.into(), place: Place::new(at, part.len()) });
-            at += part.len() + 1;
-        }
-        (Statement { words, block: None }, Report::new("f", text))
-    }
-
-    fn texts(statement: &Statement) -> Vec<&str> {
-        statement.words.iter().map(|word| word.text.as_str()).collect()
-    }
-
-    #[test]
-    fn slashes_begin_a_comment() {
-        let (mut it, mut report) = statement("interval 2 // every two");
-        assert_eq!(slashes(&mut it, &mut report).unwrap().text, "every two");
-        assert_eq!((texts(&it), report.warning_count()), (vec!["interval", "2"], 1));
-        let (mut it, mut report) = statement("script http://x /a//b");
-        assert!(slashes(&mut it, &mut report).is_none() && report.is_empty());
-    }
-
     #[test]
     fn unknown_words_get_advice() {
-        let known = ["state", "priority", "interface"];
-        let advice = |word: &str| advice(word, known.iter().copied());
+        let known = ["state", "priority", "interface", "mcast_src_ip"];
+        let advice = |line: &str| {
+            let word = |text: &str| Word { text: text.into(), place: Place::default() };
+            let words: Vec<_> = line.split(' ').map(word).collect();
+            advice(&words, known.iter().copied())
+        };
         assert_eq!(advice("stat"), "did you mean \"state\"?");
         assert_eq!(advice("terface"), "did you mean \"interface\"?");
         assert!(advice("priority=100,").contains("without ="));
@@ -103,6 +109,11 @@ mod tests {
         assert!(advice("\u{a0}state").contains("a blank in it (U+00A0)"));
         assert!(advice(">>>>>>>").contains("merge"));
         assert!(advice("[root@master").contains("terminal"));
+        assert!(advice("root@master:~#").contains("terminal"));
+        assert_eq!(advice("mcast src ip 192.0.2.1"), "did you mean \"mcast_src_ip\"?");
+        assert_eq!(advice("interface_eth0"), "is a blank missing behind \"interface\"?");
+        assert!(advice("EOF").contains("command") && advice("data:").contains("YAML"));
+        assert!(advice("```").contains("Markdown"));
         assert_eq!(advice("xyzzy"), "");
     }
 }

@@ -41,8 +41,7 @@ struct Shaper<'a> {
 
 impl Shaper<'_> {
     /// What stands outside of any section.
-    fn outermost(&mut self, mut statement: Statement) {
-        self.habits(&mut statement);
+    fn outermost(&mut self, statement: Statement) {
         let Some(keyword) = statement.words.first().cloned() else {
             return;
         };
@@ -54,13 +53,6 @@ impl Shaper<'_> {
             return;
         }
         self.section(row, statement);
-    }
-
-    /// Comments that are none to keepalived.
-    fn habits(&mut self, statement: &mut Statement) {
-        if let Some(comment) = habit::slashes(statement, self.report) {
-            self.tree.comments.push(comment);
-        }
     }
 
     /// What there is to know of a word; an error if nothing.
@@ -92,7 +84,7 @@ impl Shaper<'_> {
             return;
         }
         let words: Vec<_> = known().filter(|row| row.section == section).map(|r| r.word).collect();
-        let mut help = habit::advice(&word.text, words.iter().copied());
+        let mut help = habit::advice(&statement.words, words.iter().copied());
         let home = known().find(|row| row.word == word.text);
         if let Some(home) = home.filter(|_| !help.contains(&word.text)) {
             help = match home.section {
@@ -160,7 +152,7 @@ impl Shaper<'_> {
             return;
         }
         for inner in statement.block.iter().flatten() {
-            if let Some(word) = inner.words.first().filter(|word| !word.text.starts_with("//")) {
+            if let Some(word) = inner.words.first() {
                 self.row(row.word, word, inner);
             }
         }
@@ -204,8 +196,7 @@ impl Shaper<'_> {
     }
 
     /// A statement in a section or table.
-    fn statement(&mut self, section: &str, mut statement: Statement, entries: &mut Vec<Entry>) {
-        self.habits(&mut statement);
+    fn statement(&mut self, section: &str, statement: Statement, entries: &mut Vec<Entry>) {
         let Some(word) = statement.words.first().cloned() else {
             return;
         };
@@ -298,8 +289,7 @@ impl Shaper<'_> {
         if let Some(more) = statement.words.get(1).cloned() {
             self.unused(&more, &word.text);
         }
-        for mut line in statement.block.into_iter().flatten() {
-            self.habits(&mut line);
+        for line in statement.block.into_iter().flatten() {
             // One without words has been complained of.
             if line.block.is_some() && !line.words.is_empty() {
                 self.report.error(line.place(), format!("no block can stand in {}", word.text));
