@@ -4,6 +4,7 @@
 //!
 //! The names of the fields are the keywords of the configuration files.
 
+pub mod convert;
 pub mod dialect;
 pub mod error;
 mod excerpt;
