@@ -3,6 +3,8 @@
 //! For each `cases/NAME.toml` the whole report is compared with `NAME.txt`. `UPDATE=1` writes the
 //! latter anew; read the difference before you commit it.
 
+mod convert;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

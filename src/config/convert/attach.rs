@@ -1,7 +1,7 @@
 //! Comments to the parts that they stand at: before one, at the end of its line, or behind the last
 //! part of a list, a section or the file. What was left out of the tree is a comment, too.
 
-use super::document::{self, end, end_of_entry, Address, Document, Note};
+use super::document::{end, end_of_entry, Address, Document, Note};
 use crate::config::error::{Place, Report};
 use crate::config::source::Sources;
 use crate::config::tree::{Section, Tree};
@@ -12,8 +12,10 @@ struct Remark {
     text: String,
     place: Place,
     kind: Kind,
-    /// So many braces are open there, in a syntax that has some.
-    depth: usize,
+    /// Where the outermost and the innermost block begin that it stands in, in a syntax with braces.
+    block: Option<(usize, usize)>,
+    /// Nothing stands before it on its line.
+    alone: bool,
     /// The line on which the remarks end that follow this one without an empty line between.
     run: usize,
 }
@@ -29,9 +31,12 @@ enum Kind {
 }
 
 /// A part and where it stands.
+#[derive(Clone, Copy)]
 struct Anchor {
     start: usize,
     end: usize,
+    /// The line of its first byte, and that of its last.
+    lines: (usize, usize),
     at: Address,
     is_list: bool,
 }
@@ -40,9 +45,9 @@ struct Anchor {
 pub fn attach(document: &mut Document<'_>, tree: &Tree, format: Format, report: &Report) {
     let lines = Lines::new(report.sources());
     let mut remarks = remarks(document, tree, format);
-    depths(&mut remarks, format, report.sources());
+    blocks(&mut remarks, format, report.sources());
     runs(&mut remarks, &lines);
-    let (anchors, items) = anchors(document, format);
+    let (anchors, items) = anchors(document, format, &lines);
     let mut places = Places { document, anchors, items, lines, format, report, last: None };
     for remark in remarks {
         places.put(remark);
@@ -51,7 +56,7 @@ pub fn attach(document: &mut Document<'_>, tree: &Tree, format: Format, report: 
 
 /// Comments and what was left out, in the order of the file.
 fn remarks(document: &Document<'_>, tree: &Tree, format: Format) -> Vec<Remark> {
-    let remark = |text, place, kind| Remark { text, place, kind, depth: 0, run: 0 };
+    let remark = |text, place, kind| Remark { text, place, kind, block: None, alone: true, run: 0 };
     let comments = tree.comments.iter();
     let mut remarks: Vec<_> = comments
         .map(|comment| remark(comment.text.clone(), comment.place, Kind::Comment))
@@ -70,27 +75,29 @@ fn remarks(document: &Document<'_>, tree: &Tree, format: Format) -> Vec<Remark> 
     remarks
 }
 
-/// How deep in blocks each remark of a `keepalived.conf` stands.
-fn depths(remarks: &mut [Remark], format: Format, sources: &Sources) {
+/// Finds the blocks that each remark of a `keepalived.conf` stands in.
+fn blocks(remarks: &mut [Remark], format: Format, sources: &Sources) {
     if format != Format::Keepalived {
         return;
     }
     let mut remarks = remarks.iter_mut().peekable();
     for (start, text) in sources.texts() {
-        let (mut depth, mut quoted, mut skip) = (0usize, false, 0);
+        let (mut open, mut quoted, mut alone, mut skip) = (Vec::new(), false, true, 0);
         for (at, byte) in text.bytes().enumerate() {
             while let Some(remark) = remarks.next_if(|remark| remark.place.start() <= start + at) {
-                remark.depth = depth;
+                remark.block = open.first().copied().zip(open.last().copied());
+                remark.alone = alone;
                 if remark.kind == Kind::Comment {
                     skip = end(remark.place);
                 }
             }
+            alone = byte == b'\n' || alone && byte.is_ascii_whitespace();
             match byte {
                 _ if start + at < skip => {}
                 b'\n' => quoted = false,
                 b'"' => quoted = !quoted,
-                b'{' if !quoted => depth += 1,
-                b'}' if !quoted => depth = depth.saturating_sub(1),
+                b'{' if !quoted => open.push(start + at),
+                b'}' if !quoted => drop(open.pop()),
                 _ => {}
             }
         }
@@ -111,25 +118,24 @@ fn runs(remarks: &mut [Remark], lines: &Lines) {
 
 /// Sections and entries, and the items of lists, each in the order of the file. Of parts that stand
 /// at the same place, because the file repeats it, the first.
-fn anchors(document: &Document<'_>, format: Format) -> (Vec<Anchor>, Vec<Anchor>) {
+fn anchors(document: &Document<'_>, format: Format, lines: &Lines) -> (Vec<Anchor>, Vec<Anchor>) {
     let (mut anchors, mut items) = (Vec::new(), Vec::new());
+    let anchor = |start: usize, end: usize, at, is_list| {
+        let len = end.saturating_sub(start);
+        Anchor { start, end, lines: lines.of_place(Place::new(start, len)), at, is_list }
+    };
     for (section, part) in document.sections.iter().enumerate() {
         let at = Address { section, entry: None, item: None };
-        let (start, end) = head(part.section, format);
-        anchors.push(Anchor { start, end, at, is_list: false });
+        let (start, end_of_head) = head(part.section, format);
+        anchors.push(anchor(start, end_of_head, at, false));
         for (entry, part) in part.entries.iter().enumerate() {
             let at = Address { entry: Some(entry), ..at };
-            let (start, end) = (part.entry.word.place.start(), end_of_entry(part.entry));
-            anchors.push(Anchor { start, end, at, is_list: part.items.is_some() });
+            let (start, end_of_entry) = (part.entry.word.place.start(), end_of_entry(part.entry));
+            anchors.push(anchor(start, end_of_entry, at, part.items.is_some()));
             for (item, part) in part.items.iter().flatten().enumerate() {
                 let at = Address { item: Some(item), ..at };
                 let place = part.value.place;
-                items.push(Anchor {
-                    start: place.start(),
-                    end: document::end(place),
-                    at,
-                    is_list: false,
-                });
+                items.push(anchor(place.start(), end(place), at, false));
             }
         }
     }
@@ -170,15 +176,10 @@ impl Lines {
         self.0.partition_point(|start| *start <= offset)
     }
 
-    /// The line of the last byte before an offset.
-    fn of_end(&self, end: usize) -> usize {
-        self.of(end.saturating_sub(1))
-    }
-
     /// The first and the last line.
     fn of_place(&self, place: Place) -> (usize, usize) {
         let first = self.of(place.start());
-        (first, self.of_end(end(place)).max(first))
+        (first, self.of(end(place).saturating_sub(1)).max(first))
     }
 }
 
@@ -208,39 +209,39 @@ enum Spot {
 impl Places<'_, '_, '_> {
     fn put(&mut self, remark: Remark) {
         let at = remark.place.start();
-        let file = self.report.sources().index(at);
-        let same_file = |anchor: &&Anchor| self.report.sources().index(anchor.start) == file;
-        let count = self.anchors.partition_point(|anchor| anchor.start <= at);
-        let previous = count.checked_sub(1).and_then(|index| self.anchors.get(index));
-        let previous = previous.filter(same_file);
-        let next = self.anchors.get(count).filter(same_file);
-        let (next_at, next_line) = match next {
-            Some(next) => (Some(next.at), self.lines.of(next.start)),
-            None => (None, 0),
-        };
+        let (previous, next) = self.neighbours(&self.anchors, at);
         let Some(previous) = previous else {
-            return self.put_between(remark, None, next_at, next_line);
+            return self.put_between(remark, None, next);
         };
-        let (previous_at, last_line) = (previous.at, self.lines.of_end(previous.end));
-        let in_block = self.format == Format::Keepalived && remark.depth > 1;
+        let in_block = remark.block.is_some_and(|(outer, inner)| {
+            outer < inner && (previous.start..previous.end).contains(&inner)
+        });
         if previous.is_list && (at < previous.end || in_block) {
-            return self.put_into_list(remark, previous_at);
+            self.put_into_list(remark, previous.at);
+        } else if at < previous.end && previous.at.entry.is_some() {
+            self.put_before(remark, previous.at);
+        } else if !self.put_behind(&remark, previous) {
+            self.put_between(remark, Some(previous), next);
         }
-        if at < previous.end && previous_at.entry.is_some() {
-            return self.put_before(remark, previous_at);
-        }
-        if self.is_behind(&remark, last_line, previous_at) {
-            return;
-        }
-        self.put_between(remark, Some((previous_at, last_line)), next_at, next_line);
+    }
+
+    /// The last part that begins before an offset, and the next one, in the same file.
+    fn neighbours(&self, anchors: &[Anchor], at: usize) -> (Option<Anchor>, Option<Anchor>) {
+        let sources = self.report.sources();
+        let file = sources.index(at);
+        let count = anchors.partition_point(|anchor| anchor.start <= at);
+        let in_file = |anchor: &Anchor| sources.index(anchor.start) == file;
+        let previous = count.checked_sub(1).and_then(|index| anchors.get(index));
+        (previous.copied().filter(in_file), anchors.get(count).copied().filter(in_file))
     }
 
     /// Puts a comment behind what ends on its line. Returns whether it could.
-    fn is_behind(&mut self, remark: &Remark, line: usize, at: Address) -> bool {
-        if remark.kind != Kind::Comment || self.lines.of(remark.place.start()) != line {
+    fn put_behind(&mut self, remark: &Remark, anchor: Anchor) -> bool {
+        let line = self.lines.of(remark.place.start());
+        if remark.kind != Kind::Comment || line != anchor.lines.1 {
             return false;
         }
-        match self.document.around(at) {
+        match self.document.around(anchor.at) {
             Some(around) if around.behind.is_none() => {
                 around.behind = Some(remark.text.clone());
                 true
@@ -250,22 +251,15 @@ impl Places<'_, '_, '_> {
     }
 
     fn put_into_list(&mut self, remark: Remark, list: Address) {
-        let at = remark.place.start();
-        let is_in = |anchor: &&Anchor| Address { item: None, ..anchor.at } == list;
-        let count = self.items.partition_point(|anchor| anchor.start <= at);
-        let previous = count.checked_sub(1).and_then(|index| self.items.get(index)).filter(is_in);
-        let next = self.items.get(count).filter(is_in).map(|anchor| anchor.at);
-        let previous = previous.map(|anchor| (self.lines.of_end(anchor.end), anchor.at));
-        if previous.is_some_and(|(line, item)| self.is_behind(&remark, line, item)) {
+        let (previous, next) = self.neighbours(&self.items, remark.place.start());
+        let is_in = |anchor: &Anchor| Address { item: None, ..anchor.at } == list;
+        if previous.filter(is_in).is_some_and(|item| self.put_behind(&remark, item)) {
             return;
         }
-        match next {
-            Some(item) => self.put_before(remark, item),
-            None => {
-                if let Some(around) = self.document.around(list) {
-                    around.end.push(Note { text: remark.text, gap: false });
-                }
-            }
+        if let Some(item) = next.filter(is_in) {
+            self.put_before(remark, item.at);
+        } else if let Some(around) = self.document.around(list) {
+            around.end.push(Note { text: remark.text, gap: false });
         }
     }
 
@@ -276,28 +270,20 @@ impl Places<'_, '_, '_> {
     }
 
     /// Puts a remark that stands between two parts before the second, or at the end of the section
-    /// that the first is of. `previous` comes with the line on which it ends.
-    fn put_between(
-        &mut self,
-        remark: Remark,
-        previous: Option<(Address, usize)>,
-        next: Option<Address>,
-        next_line: usize,
-    ) {
-        if let Some(next) = next.filter(|next| next.entry.is_some()) {
-            return self.put_before(remark, next);
+    /// that the first is of.
+    fn put_between(&mut self, remark: Remark, previous: Option<Anchor>, next: Option<Anchor>) {
+        if let Some(next) = next.filter(|next| next.at.entry.is_some()) {
+            return self.put_before(remark, next.at);
         }
-        let (line, last_line) = self.lines.of_place(remark.place);
-        let own = previous.filter(|previous| self.is_inside(&remark, *previous, next_line));
+        let lines = self.lines.of_place(remark.place);
+        let own = previous.filter(|previous| self.is_inside(&remark, *previous, next));
         let spot = match (own, next) {
-            (Some((own, _)), _) => Spot::End(own.section),
-            (None, Some(next)) => Spot::Before(next.section),
+            (Some(own), _) => Spot::End(own.at.section),
+            (None, Some(next)) => Spot::Before(next.at.section),
             (None, None) => Spot::Tail,
         };
-        let gap = match self.last.replace((spot, last_line)) {
-            Some((last, end)) if last == spot => line > end + 1,
-            _ => spot == Spot::Tail,
-        };
+        let last = self.last.replace((spot, lines.1));
+        let gap = last.is_some_and(|(last, line)| last == spot && lines.0 > line + 1);
         let at = |section| Address { section, entry: None, item: None };
         let note = Note { text: remark.text, gap };
         match spot {
@@ -310,7 +296,7 @@ impl Places<'_, '_, '_> {
             Spot::Before(section) => {
                 if let Some(around) = self.document.around(at(section)) {
                     around.before.push(note);
-                    around.apart = next_line > last_line + 1;
+                    around.apart = next.is_some_and(|next| next.lines.0 > lines.1 + 1);
                 }
             }
         }
@@ -318,21 +304,32 @@ impl Places<'_, '_, '_> {
 
     /// Whether a remark behind the last entry of a section still belongs to it. Where no brace tells,
     /// it does if no empty line is before it, and one is behind it.
-    fn is_inside(&self, remark: &Remark, previous: (Address, usize), next_line: usize) -> bool {
-        let (Address { section, .. }, mut end) = previous;
+    fn is_inside(&self, remark: &Remark, previous: Anchor, next: Option<Anchor>) -> bool {
+        let section = previous.at.section;
         match (self.format, remark.kind) {
-            (Format::Keepalived, _) => {
-                return remark.depth > 0 || self.is_included(section, remark)
-            }
+            (Format::Keepalived, _) => return self.is_in_block(remark, previous),
             (_, Kind::Inner) => return true,
             (_, Kind::Outer) => return false,
             (_, Kind::Comment) => {}
         }
-        if let Some((_, line)) = self.last.filter(|(spot, _)| *spot == Spot::End(section)) {
-            end = end.max(line);
-        }
-        let before_next = next_line > 0 && next_line <= remark.run + 1;
+        let behind = self.last.filter(|(spot, _)| *spot == Spot::End(section));
+        let end = behind.map_or(previous.lines.1, |(_, line)| line.max(previous.lines.1));
+        let before_next = next.is_some_and(|next| next.lines.0 <= remark.run + 1);
         self.lines.of(remark.place.start()) <= end + 1 && !before_next
+    }
+
+    /// Whether the block of a section is open, or ends on the line of the remark.
+    fn is_in_block(&self, remark: &Remark, previous: Anchor) -> bool {
+        let between = match self.last {
+            Some((Spot::Before(section), _)) => section > previous.at.section,
+            Some((Spot::Tail, _)) => true,
+            Some((Spot::End(_), _)) | None => false,
+        };
+        match remark.block {
+            // A block that begins behind an entry is another one.
+            Some((outer, _)) => previous.at.entry.is_none() || outer < previous.start,
+            None => !remark.alone && !between || self.is_included(previous.at.section, remark),
+        }
     }
 
     /// Whether the section begins in another file than the one that the remark is in.
