@@ -46,7 +46,7 @@ fn every_accepted_case_says_the_same_as_toml() {
         }
     }
     assert!(accepted >= 8, "only {accepted} cases were accepted");
-    let sample = fs::read_to_string(root().join("conf/vipd.toml")).unwrap();
+    let sample = super::opened_sample();
     same(&sample, &super::accepted(&sample));
 }
 
@@ -89,12 +89,52 @@ fn every_case_becomes_something_without_errors() {
         assert_eq!(to_toml(&toml), toml, "{}", path.display());
         let (_, report) = parse(&toml);
         let mut errors = report.errors().map(|error| &error.message);
+        // Who runs a script stays wrong.
+        let may_stay = |message: &str| {
+            message.starts_with("there is no vrrp_instance:") || message.contains("user must be")
+        };
         assert!(
-            errors.all(|message| message.starts_with("there is no vrrp_instance:")),
+            errors.all(|message| may_stay(message)),
             "{}:\n{toml}\n{report}",
             path.display()
         );
     }
+}
+
+/// A script must never run as somebody else than it was meant to, least of all as root.
+#[test]
+fn who_runs_a_script_is_never_left_out() {
+    let seed = super::case("seed.toml");
+    for (before, after) in [
+        ("interval = 2", "interval = 2\nuser = 'a b c'"),
+        ("[vrrp_script", "[global_defs]\nscript_user = 3\n[vrrp_script"),
+        ("notify  ", "notify_master = { script = '/bin/x', user = 'a b c' }\nnotify  "),
+    ] {
+        let text = seed.replacen(before, after, 1);
+        assert_ne!(text, seed);
+        for lenient in [false, true] {
+            let how = Reading { lenient, ..Reading::strict(Format::Toml) };
+            let (toml, report) = convert("f", text.as_bytes(), &how, Target::Toml);
+            let toml = toml.unwrap();
+            match parse(&toml).0 {
+                Some(config) => assert_eq!(config.vrrp_instance[0].notify_master, None, "{toml}"),
+                None => assert!(report.has_errors() && !before.starts_with("notify"), "{report}"),
+            }
+        }
+    }
+}
+
+/// What the syntax of the file takes, and TOML does not.
+#[test]
+fn what_only_the_other_syntax_refuses_is_told() {
+    let text = "vrrp_instance a {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n  \
+                192.0.2.0/24\n  192.0.2.1/24\n }\n}\n";
+    let how = Reading::strict(Format::Keepalived);
+    let (toml, report) = convert("f", text.as_bytes(), &how, Target::Toml);
+    let toml = toml.unwrap();
+    assert!(toml.contains("\n    # 192.0.2.0/24: 192.0.2.0 cannot be"), "{toml}");
+    assert!(report.to_string().contains("f:5:3: error: 192.0.2.0 cannot be"), "{report}");
+    accepted(&toml);
 }
 
 #[test]
@@ -141,7 +181,8 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn strange_names_and_strings_stay_what_they_are() {
-    const NAME: &[char] = &['a', 'B', '0', '_', '-', '.', '#', '\\', '[', ']', '=', 'ä', '漢', ','];
+    const NAME: &[char] =
+        &['a', ' ', 'B', '0', '_', '-', '.', '#', '\\', '[', ']', '=', 'ä', '漢', ','];
     const TEXT: &[char] = &[
         'a',
         ' ',
@@ -172,7 +213,9 @@ fn strange_names_and_strings_stay_what_they_are() {
     ];
     let mut random = Random(17);
     for _ in 0..3000 {
-        let check = random.text(NAME, 6);
+        // A name may have blanks, but not around it.
+        let name = |random: &mut Random| format!("n{}_", random.text(NAME, 6));
+        let check = name(&mut random);
         let script = format!("x{}", random.text(TEXT, 12));
         let mut words = vec!["/bin/x".to_owned()];
         for _ in 0..random.below(4) {
@@ -180,15 +223,15 @@ fn strange_names_and_strings_stay_what_they_are() {
         }
         let words: Vec<_> = words.iter().map(|word| escaped(word)).collect();
         let text = format!(
-            "[vrrp_script.{name}]\nscript = {}\n[vrrp_instance.{}]\ninterface = {}\n\
-             virtual_router_id = 1\nvirtual_ipaddress = '192.0.2.1'\ntrack_script = {name}\n\
-             notify = [{}]\nnotify_stop = {}\n",
-            escaped(&script),
-            escaped(&random.text(NAME, 6)),
+            "[vrrp_script.{name}]\nscript = {script}\n[vrrp_instance.{}]\ninterface = {}\n\
+             virtual_router_id = 1\nvirtual_ipaddress = '192.0.2.1'\ntrack_script = [{name}]\n\
+             notify_master = {{ script = {script}, user = 'nobody' }}\nnotify = [{}]\nnotify_stop = {}\n",
+            escaped(&name(&mut random)),
             escaped(&format!("e{}", random.text(&['0', '#', '\\', '"', 'ä'], 5))),
             words.join(", "),
             escaped(&format!("y{}", random.text(&['\n', '\'', 'a', '\\', '"'], 12))),
             name = escaped(&check),
+            script = escaped(&script),
         );
         same(&text, &accepted(&text));
     }

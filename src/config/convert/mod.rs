@@ -13,7 +13,7 @@ mod uci;
 mod write;
 
 use super::error::Report;
-use super::{read_tree, schema, Reading};
+use super::{check, read_tree, Format, Reading};
 use document::Document;
 
 /// The syntaxes that can be written.
@@ -28,6 +28,13 @@ pub enum Target {
 impl Target {
     /// All of them, by name.
     pub const NAMES: [(&'static str, Self); 2] = [("toml", Self::Toml), ("uci", Self::Uci)];
+
+    const fn format(self) -> Format {
+        match self {
+            Self::Toml => Format::Toml,
+            Self::Uci => Format::Uci,
+        }
+    }
 }
 
 /// Converts a configuration. Returns the text, and all that is wrong with what it was made of: where
@@ -44,18 +51,19 @@ pub fn convert(
     let Some(tree) = tree else {
         return (None, report);
     };
-    let mut wrong = report.fresh();
-    let _ = schema::build(&tree, &mut wrong);
-    report.append(wrong);
+    let _ = check(&mut tree.clone(), how, &mut report);
     let mut document = Document::new(&tree);
+    let sources = report.sources();
+    prune::prune(&mut document, how.format, sources);
+    // What is right in the file, and wrong or not to be said in the other syntax.
+    let mut refused = report.fresh();
     if to == Target::Uci {
-        uci::refuse(&mut document, &mut report);
+        uci::refuse(&mut document, sources, &mut refused);
     }
-    prune::prune(&mut document, report.sources());
+    for (place, message) in prune::prune(&mut document, to.format(), sources) {
+        refused.error(place, message);
+    }
+    report.append(if how.lenient { refused.skipped_errors() } else { refused });
     attach::attach(&mut document, &tree, how.format, &report);
-    let text = write::write(&document, to);
-    if how.lenient {
-        report.skip_errors();
-    }
-    (Some(text), report)
+    (Some(write::write(&document, to)), report)
 }

@@ -2,9 +2,9 @@
 
 use super::document::{end_of_entry, is_secret, Address, Around, Document};
 use crate::config::error::{Place, Problem, Report};
-use crate::config::schema;
 use crate::config::source::Sources;
 use crate::config::tree::{Data, Entry, Section, Tree, Value, Word};
+use crate::config::{lenient, schema, Format};
 use std::collections::BTreeMap;
 
 /// What is left out can make something else an error: a check that is gone, an instance that tracks
@@ -20,18 +20,25 @@ enum Unit {
     Part(Address),
 }
 
-/// Marks the smallest part that each error is about, as one that is not written.
-pub fn prune(document: &mut Document<'_>, sources: &Sources) {
+/// Marks the smallest part that each error is about, as one that is not written. Returns where these
+/// are, and why. Who runs a script stays what it is, so that it does not run as somebody else.
+pub fn prune(
+    document: &mut Document<'_>,
+    format: Format,
+    sources: &Sources,
+) -> Vec<(Place, String)> {
+    let mut all = Vec::new();
     for _ in 0..ROUNDS {
         let (tree, units) = numbered(document);
-        let mut report = Report::new("", "");
+        let mut report = Report::new("", "").in_format(format);
         let _ = schema::build(&tree, &mut report);
-        let mut found = false;
+        let before = all.len();
         for problem in report.errors() {
             let unit = problem.place.start().checked_sub(1).and_then(|index| units.get(index));
-            found |= unit.is_some_and(|unit| leave_out(document, *unit, problem, sources));
+            let place = unit.and_then(|unit| leave_out(document, *unit, problem, sources));
+            all.extend(place.map(|place| (place, problem.message.clone())));
         }
-        if !found {
+        if all.len() == before {
             break;
         }
         unknown_sections(document);
@@ -42,6 +49,7 @@ pub fn prune(document: &mut Document<'_>, sources: &Sources) {
         around.excerpt = excerpt(stray.entry, sources, false);
         around.reasons.push("it stands outside of any section".into());
     }
+    all
 }
 
 /// Leaves an entry or item out for a reason of our own.
@@ -50,54 +58,56 @@ pub fn refuse(around: &mut Around, text: String, reason: &str) {
     around.reasons.push(reason.into());
 }
 
-/// Returns whether the part was in until now.
+/// Returns where the part is, if it was in until now.
 fn leave_out(
     document: &mut Document<'_>,
     unit: Unit,
     problem: &Problem,
     sources: &Sources,
-) -> bool {
+) -> Option<Place> {
+    // How to write it is said in the syntax of the file.
     let reason = match problem.help.as_str() {
-        "" => problem.message.clone(),
+        help if help.is_empty() || help.starts_with("write ") => problem.message.clone(),
         help => format!("{}; {help}", problem.message),
     };
-    let text = match unit {
-        Unit::Stray(index) => {
-            document.stray.get(index).map(|part| excerpt(part.entry, sources, problem.secret))
-        }
-        Unit::Part(at) => part_excerpt(document, at, sources, problem.secret),
-    };
+    let (place, text) = describe(document, unit, sources, problem.secret)?;
     let around = match unit {
-        Unit::Stray(index) => document.stray.get_mut(index).map(|part| &mut part.around),
-        Unit::Part(at) => document.around(at),
-    };
-    let Some(around) = around else {
-        return false;
+        Unit::Stray(index) => &mut document.stray.get_mut(index)?.around,
+        Unit::Part(at) => document.around(at)?,
     };
     let first = around.is_kept();
     if first {
-        around.excerpt = text.unwrap_or_default();
+        around.excerpt = text;
     }
     if !around.reasons.contains(&reason) {
         around.reasons.push(reason);
     }
-    first
+    first.then_some(place)
 }
 
-fn part_excerpt(
+/// Where a part is, and what to call it; `None` if it stays.
+fn describe(
     document: &Document<'_>,
-    at: Address,
+    unit: Unit,
     sources: &Sources,
     secret: bool,
-) -> Option<String> {
-    let entry = document.sections.get(at.section)?.entries.get(at.entry?)?;
-    match at.item {
-        Some(item) => {
-            let value = entry.items.as_ref()?.get(item)?.value;
-            Some(first_line(sources.text(value.place)))
-        }
-        None => Some(excerpt(entry.entry, sources, secret)),
-    }
+) -> Option<(Place, String)> {
+    let of_entry = |entry: &Entry| (entry.word.place, excerpt(entry, sources, secret));
+    let at = match unit {
+        Unit::Stray(index) => return Some(of_entry(document.stray.get(index)?.entry)),
+        Unit::Part(at) => at,
+    };
+    let section = document.sections.get(at.section)?;
+    let Some(entry) = at.entry else {
+        let Section { keyword, name, .. } = section.section;
+        return Some((name.as_ref().unwrap_or(keyword).place, String::new()));
+    };
+    let part = section.entries.get(entry)?;
+    let Some(item) = at.item else {
+        return Some(of_entry(part.entry)).filter(|_| !lenient::stays(part.entry));
+    };
+    let place = part.items.as_ref()?.get(item)?.value.place;
+    Some((place, first_line(sources.text(place))))
 }
 
 /// An entry as it is in the file; of several lines the first.

@@ -38,7 +38,7 @@ pub fn typed(section: &str, word: &str, value: &Value) -> Typed {
         (Ok(Setting::User(user, None)), _) => Typed::Text(user),
         (Ok(Setting::User(user, Some(group))), _) => Typed::Text(format!("{user} {group}")),
         (Ok(Setting::Weight(weight)), _) => weight_as(weight),
-        (_, Kind::Command) => command(section, value),
+        (_, Kind::Command | Kind::Script) => command(section, value),
         (_, Kind::Special(_)) => special(word, value),
         _ => plain(value),
     }
@@ -46,7 +46,7 @@ pub fn typed(section: &str, word: &str, value: &Value) -> Typed {
 
 /// Whether the value of a keyword is a command.
 pub fn is_command(section: &str, word: &str) -> bool {
-    key(section, word).is_some_and(|key| matches!(key.kind, Kind::Command))
+    key(section, word).is_some_and(|key| matches!(key.kind, Kind::Command | Kind::Script))
 }
 
 /// An item of `virtual_ipaddress` or `track_script`: a line, or a table.

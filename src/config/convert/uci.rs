@@ -7,28 +7,28 @@ use super::write::{behind, behind_alone, comment, left_out, notes};
 use super::{prune, toml};
 use crate::config::error::Report;
 use crate::config::schema::has_name;
-use crate::config::tree::Value;
+use crate::config::source::Sources;
+use std::collections::BTreeSet;
 
 const INDENT: &str = "\t";
 
 /// Leaves out what UCI cannot say, and reports it as an error.
-pub fn refuse(document: &mut Document<'_>, report: &mut Report) {
-    let sources = report.sources().clone();
+pub fn refuse(document: &mut Document<'_>, sources: &Sources, report: &mut Report) {
     for section in &mut document.sections {
         let keyword = section.section.keyword.text.as_str();
-        for part in &mut section.entries {
+        for part in section.entries.iter_mut().filter(|part| part.around.is_kept()) {
             let word = &part.entry.word;
             let Some(items) = &mut part.items else {
                 let value = typed::typed(keyword, &word.text, &part.entry.value);
                 let is_command = typed::is_command(keyword, &word.text);
                 if let Some(reason) = unsayable(&value).filter(|_| is_command) {
-                    let text = prune::excerpt(part.entry, &sources, false);
+                    let text = prune::excerpt(part.entry, sources, false);
                     report.error(word.place, format!("{}: {reason}", word.text));
                     prune::refuse(&mut part.around, text, reason);
                 }
                 continue;
             };
-            for item in items {
+            for item in items.iter_mut().filter(|item| item.around.is_kept()) {
                 let value = typed::item(&word.text, item.value);
                 if let Err(reason) = line(&value) {
                     report.error(item.value.place, format!("{}: {reason}", word.text));
@@ -90,13 +90,16 @@ fn scalar(value: &Typed) -> String {
     }
 }
 
-/// Writes a section. The passwords of one that is not to be used stay out.
-pub fn section(out: &mut String, part: &SectionPart<'_>) {
+/// Writes a section. The passwords of one that is not to be used stay out. `taken` are the names of
+/// the sections before: here even sections of different kinds cannot share one.
+pub fn section<'a>(out: &mut String, part: &SectionPart<'a>, taken: &mut BTreeSet<&'a str>) {
     let keyword = &part.section.keyword.text;
     let name = part.section.name.as_ref().filter(|_| has_name(keyword) != Some(false));
     let is_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let (id, name) = match name {
-        Some(name) if name.text.bytes().all(is_id) => (Some(&name.text), None),
+        Some(name) if name.text.bytes().all(is_id) && taken.insert(&name.text) => {
+            (Some(&name.text), None)
+        }
         name => (None, name.map(|name| &name.text)),
     };
     out.push_str(&format!("config {keyword}"));
@@ -130,9 +133,8 @@ fn options(out: &mut String, section: &str, part: &EntryPart<'_>) {
     if let Some(items) = &part.items {
         return list(out, word, items, part);
     }
-    let value: &Value = &part.entry.value;
     let comment = part.around.behind.as_deref();
-    let (command, pairs) = match typed::typed(section, word, value) {
+    let (command, pairs) = match typed::typed(section, word, &part.entry.value) {
         Typed::Table(entries) => ("option", entries),
         Typed::List(items) => {
             ("list", items.into_iter().map(|item| (word.to_owned(), item)).collect())

@@ -2,10 +2,12 @@
 
 use super::document::{Document, EntryPart, Note, SectionPart};
 use super::{toml, uci, Target};
+use std::collections::BTreeSet;
 
 /// Writes a document.
 pub fn write(document: &Document<'_>, to: Target) -> String {
     let mut out = String::new();
+    let mut taken = BTreeSet::new();
     for part in &document.sections {
         if !out.is_empty() {
             out.push('\n');
@@ -16,14 +18,14 @@ pub fn write(document: &Document<'_>, to: Target) -> String {
             out.push('\n');
         }
         if around.is_kept() {
-            section(&mut out, part, to);
+            section(&mut out, part, to, &mut taken);
             continue;
         }
         for reason in &around.reasons {
             comment(&mut out, "", &format!("left out: {reason}"));
         }
         let mut lines = String::new();
-        section(&mut lines, part, to);
+        section(&mut lines, part, to, &mut BTreeSet::new());
         for line in lines.lines().map(str::trim) {
             comment(&mut out, "", line.strip_prefix('#').unwrap_or(line).trim());
         }
@@ -35,10 +37,15 @@ pub fn write(document: &Document<'_>, to: Target) -> String {
     out
 }
 
-fn section(out: &mut String, part: &SectionPart<'_>, to: Target) {
+fn section<'a>(
+    out: &mut String,
+    part: &SectionPart<'a>,
+    to: Target,
+    taken: &mut BTreeSet<&'a str>,
+) {
     match to {
         Target::Toml => toml::section(out, part),
-        Target::Uci => uci::section(out, part),
+        Target::Uci => uci::section(out, part, taken),
     }
 }
 
