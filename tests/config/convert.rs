@@ -93,11 +93,7 @@ fn every_case_becomes_something_without_errors() {
         let may_stay = |message: &str| {
             message.starts_with("there is no vrrp_instance:") || message.contains("user must be")
         };
-        assert!(
-            errors.all(|message| may_stay(message)),
-            "{}:\n{toml}\n{report}",
-            path.display()
-        );
+        assert!(errors.all(|message| may_stay(message)), "{}:\n{toml}\n{report}", path.display());
     }
 }
 
