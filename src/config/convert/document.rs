@@ -2,6 +2,7 @@
 
 use crate::config::error::Place;
 use crate::config::tree::{Data, Entry, Section, Tree, Value, Word};
+use crate::config::Format;
 
 /// A file, on its way to another syntax.
 #[derive(Debug)]
@@ -109,14 +110,17 @@ pub struct Address {
 }
 
 impl<'a> Document<'a> {
-    /// A tree with nothing around its parts yet.
-    pub fn new(tree: &'a Tree) -> Self {
-        let stray = tree.stray.iter().map(|entry| StrayPart { entry, around: Around::default() });
-        Self {
-            sections: tree.sections.iter().map(section).collect(),
-            stray: stray.collect(),
-            tail: Vec::new(),
+    /// A tree with nothing around its parts yet. In UCI the options of a password stand anywhere
+    /// among the others, and the tree has them at the end: by their places they are where they were.
+    pub fn new(tree: &'a Tree, format: Format) -> Self {
+        let mut sections: Vec<_> = tree.sections.iter().map(section).collect();
+        if format == Format::Uci {
+            for part in &mut sections {
+                part.entries.sort_by_key(|part| part.entry.word.place.start());
+            }
         }
+        let stray = tree.stray.iter().map(|entry| StrayPart { entry, around: Around::default() });
+        Self { sections, stray: stray.collect(), tail: Vec::new() }
     }
 
     /// What stands around a part.

@@ -52,7 +52,7 @@ pub fn convert(
         return (None, report);
     };
     let _ = check(&mut tree.clone(), how, &mut report);
-    let mut document = Document::new(&tree);
+    let mut document = Document::new(&tree, how.format);
     let sources = report.sources();
     prune::prune(&mut document, how.format, sources);
     // What is right in the file, and wrong or not to be said in the other syntax.
