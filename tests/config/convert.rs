@@ -3,7 +3,7 @@
 //! Each `converted/NAME` becomes `converted/NAME.to.toml` and `NAME.to.uci`. `UPDATE=1` writes these
 //! anew; read the difference before you commit it.
 
-use super::{accepted, cases, parse, root};
+use super::{accepted, parse, root};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read;
@@ -12,6 +12,19 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use vipd::config::convert::{convert, Target};
 use vipd::config::{read_tree, Config, Format, Reading};
+
+/// The texts of the cases in TOML, with their names.
+fn cases() -> Vec<(String, String)> {
+    let files = fs::read_dir(root().join("tests/config/cases")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut cases: Vec<_> = names
+        .filter(|name| name.ends_with(".toml"))
+        .map(|name| (name.clone(), super::case(&name)))
+        .collect();
+    cases.sort();
+    assert!(cases.len() > 25, "only {} cases", cases.len());
+    cases
+}
 
 /// The text, whatever is wrong with the file, if its syntax is not.
 fn converted(text: &str, to: Target) -> Option<String> {
@@ -38,8 +51,7 @@ fn same(text: &str, config: &Config) {
 #[test]
 fn every_accepted_case_says_the_same_as_toml() {
     let mut accepted = 0;
-    for path in cases() {
-        let text = fs::read_to_string(path).unwrap();
+    for (_, text) in cases() {
         if let (Some(config), _) = parse(&text) {
             same(&text, &config);
             accepted += 1;
@@ -81,19 +93,16 @@ fn files_with_comments_everywhere_are_converted_as_written() {
 /// What could not be carried over is a comment, so that the rest is right.
 #[test]
 fn every_case_becomes_something_without_errors() {
-    for path in cases() {
-        let Some(toml) = fs::read_to_string(&path).ok().and_then(|t| converted(&t, Target::Toml))
-        else {
-            continue;
-        };
-        assert_eq!(to_toml(&toml), toml, "{}", path.display());
+    for (name, text) in cases() {
+        let Some(toml) = converted(&text, Target::Toml) else { continue };
+        assert_eq!(to_toml(&toml), toml, "{name}");
         let (_, report) = parse(&toml);
         let mut errors = report.errors().map(|error| &error.message);
         // Who runs a script stays wrong.
         let may_stay = |message: &str| {
             message.starts_with("there is no vrrp_instance:") || message.contains("user must be")
         };
-        assert!(errors.all(|message| may_stay(message)), "{}:\n{toml}\n{report}", path.display());
+        assert!(errors.all(|message| may_stay(message)), "{name}:\n{toml}\n{report}");
     }
 }
 
@@ -233,39 +242,59 @@ fn strange_names_and_strings_stay_what_they_are() {
     }
 }
 
-/// Comments anywhere in any case: each is there once, and the second conversion changes nothing.
+/// Comments at the end of random lines, and between them.
+fn with_comments(text: &str, random: &mut Random) -> String {
+    let mut mixed = String::new();
+    for (number, line) in text.lines().enumerate() {
+        mixed += line;
+        match random.below(6) {
+            0 => mixed += &format!(" # <{number}>"),
+            1 => mixed += &format!("\n# <{number}>"),
+            2 => mixed += &format!("\n\n#<{number}>\n"),
+            _ => {}
+        }
+        mixed += "\n";
+    }
+    mixed
+}
+
+/// Each comment is there once, and the second conversion changes nothing. Returns their number.
+fn keeps_comments(text: &str, format: Format) -> usize {
+    let how = Reading::strict(format);
+    let (Some(tree), _) = read_tree("f", text.as_bytes(), &how) else {
+        return 0;
+    };
+    let mut comments: Vec<_> = tree.comments.iter().map(|comment| &comment.text).collect();
+    comments.retain(|text| text.starts_with('<') && text.ends_with('>'));
+    for (_, to) in Target::NAMES {
+        let out = convert("f", text.as_bytes(), &how, to).0.unwrap();
+        for comment in &comments {
+            let times = out.matches(&format!("# {comment}\n")).count();
+            assert_eq!(times, 1, "{comment}:\n{text}\n--- became\n{out}");
+        }
+        if to == Target::Toml {
+            assert_eq!(stable(&out), out);
+        }
+    }
+    comments.len()
+}
+
 #[test]
 fn no_comment_is_lost_or_doubled() {
     let mut random = Random(4);
-    let mut seen = 0;
-    for path in cases() {
-        let Ok(text) = fs::read_to_string(&path) else { continue };
+    let mut toml = 0;
+    for (_, text) in cases() {
         for _ in 0..20 {
-            let mut mixed = String::new();
-            for (number, line) in text.lines().enumerate() {
-                mixed += line;
-                match random.below(6) {
-                    0 => mixed += &format!(" # <{number}>"),
-                    1 => mixed += &format!("\n# <{number}>"),
-                    2 => mixed += &format!("\n\n#<{number}>\n"),
-                    _ => {}
-                }
-                mixed += "\n";
-            }
-            let how = Reading::strict(Format::Toml);
-            let (Some(tree), _) = read_tree("f", mixed.as_bytes(), &how) else { continue };
-            for (_, to) in Target::NAMES {
-                let out = converted(&mixed, to).unwrap();
-                for comment in tree.comments.iter().filter(|c| c.text.starts_with('<')) {
-                    let times = out.matches(&format!("# {}\n", comment.text)).count();
-                    assert_eq!(times, 1, "{}:\n{mixed}\n--- became\n{out}", comment.text);
-                    seen += 1;
-                }
-            }
-            stable(&mixed);
+            toml += keeps_comments(&with_comments(&text, &mut random), Format::Toml);
         }
     }
-    assert!(seen > 5000, "only {seen} comments");
+    let path = root().join("tests/config/converted/everything.conf");
+    let text = fs::read_to_string(path).unwrap();
+    let mut keepalived = 0;
+    for _ in 0..200 {
+        keepalived += keeps_comments(&with_comments(&text, &mut random), Format::Keepalived);
+    }
+    assert!(toml > 2500 && keepalived > 2500, "only {toml} and {keepalived} comments");
 }
 
 /// As many comments and left-outs as fit must not take minutes.
