@@ -4,7 +4,7 @@
 use super::block::Statement;
 use super::define::has_reference;
 use super::{command, habit, translate};
-use crate::config::dialect::{known, Form, Row, Support};
+use crate::config::dialect::{find_known as find, known, Form, Row, Support};
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
 use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
@@ -25,11 +25,6 @@ pub fn shape(statements: Vec<Statement>, tree: Tree, report: &mut Report) -> Tre
     shaper.tell();
     translate::translate(&mut shaper.tree, shaper.report);
     shaper.tree
-}
-
-/// What there is to know of a word.
-fn find(section: &str, word: &str) -> Option<&'static Row> {
-    known().find(|row| row.section == section && row.word == word)
 }
 
 struct Shaper<'a> {
@@ -56,10 +51,11 @@ impl Shaper<'_> {
     }
 
     /// What there is to know of a word; an error if nothing.
-    fn row(&mut self, section: &str, word: &Word, statement: &Statement) -> Option<&'static Row> {
+    fn row(&mut self, section: &str, word: &Word, statement: &Statement) -> Option<Row> {
         let row = find(section, &word.text);
         match row.map(|row| (row, row.support)) {
-            Some((row, Support::Renamed(now))) => {
+            Some((row, Support::Renamed)) => {
+                let now = row.note;
                 let message = format!("{} is an old word for {now}", word.text);
                 self.report.warning(word.place, message).help(format!("write {now}"));
                 Some(find(section, now).unwrap_or(row))
@@ -102,10 +98,10 @@ impl Shaper<'_> {
     }
 
     /// Whether vipd has no use for a statement. Remembers to tell.
-    fn is_left_out(&mut self, row: &'static Row, statement: &Statement) -> bool {
+    fn is_left_out(&mut self, row: Row, statement: &Statement) -> bool {
         let word = row.word;
         match row.support {
-            Support::Same | Support::Differs | Support::Renamed(_) => return false,
+            Support::Same | Support::Differs | Support::Renamed => return false,
             Support::Refused => {
                 let message = format!("{word} is refused: {}", row.note);
                 self.report.error(statement.place(), &*message);
@@ -116,7 +112,7 @@ impl Shaper<'_> {
         }
         let told = self.told.entry((row.section, word)).or_insert((statement.place(), 0));
         told.1 += 1;
-        self.leave_out(statement, reason(row));
+        self.leave_out(statement, reason(&row));
         true
     }
 
@@ -138,7 +134,7 @@ impl Shaper<'_> {
             let Some(row) = find(section, word) else {
                 continue;
             };
-            let warning = self.report.warning(*place, format!("{word} {}", reason(row)));
+            let warning = self.report.warning(*place, format!("{word} is {}", reason(&row)));
             if *count > 1 {
                 warning.help(format!("it is there {count} times"));
             }
@@ -146,7 +142,7 @@ impl Shaper<'_> {
     }
 
     /// Words that even keepalived does not know, in a section that vipd has no use for yet.
-    fn inner_words(&mut self, row: &'static Row, statement: &Statement) {
+    fn inner_words(&mut self, row: Row, statement: &Statement) {
         let named = matches!(row.form, Form::Section | Form::NamedSection | Form::Table);
         if row.support != Support::Later || !named {
             return;
@@ -158,7 +154,7 @@ impl Shaper<'_> {
         }
     }
 
-    fn section(&mut self, row: &'static Row, statement: Statement) {
+    fn section(&mut self, row: Row, statement: Statement) {
         let Statement { words, block } = statement;
         let mut words = words.into_iter();
         let Some(mut keyword) = words.next() else {
@@ -314,8 +310,8 @@ impl Shaper<'_> {
 /// Why vipd has no use for a word.
 fn reason(row: &Row) -> String {
     match row.support {
-        Support::Later => format!("is not supported yet: {}", row.note),
-        _ => format!("is ignored: {}", row.note),
+        Support::Later => format!("not supported yet: {}", row.note),
+        _ => format!("ignored: {}", row.note),
     }
 }
 

@@ -56,6 +56,7 @@ fn one_for_none(section: &mut Section, keyword: &str, report: &mut Report) {
 }
 
 fn globals(section: &mut Section, report: &mut Report) {
+    literally(section, report);
     checksum(section);
     for word in ["vrrp_garp_master_repeat", "vrrp_garp_master_refresh_repeat"] {
         one_for_none(section, word, report);
@@ -133,6 +134,7 @@ fn late_scripts(tree: &Tree, report: &mut Report) {
 }
 
 fn script(section: &mut Section, report: &mut Report) {
+    literally(section, report);
     one_for_none(section, "interval", report);
     // That is what no timeout means, too.
     section.entries.retain(|entry| {
@@ -146,13 +148,13 @@ fn instance(
     left_out: &mut Vec<LeftOut>,
     report: &mut Report,
 ) {
+    literally(section, report);
     checksum(section);
     for word in ["garp_master_repeat", "garp_master_refresh_repeat"] {
         one_for_none(section, word, report);
     }
     let version = word_of(section, "version").unwrap_or_else(|| global_version.into());
     state(section, report);
-    no_preempt(section, report);
     if version == "3" {
         no_authentication(section, report);
     } else {
@@ -199,24 +201,32 @@ fn state(section: &mut Section, report: &mut Report) {
     }
 }
 
-/// Two things that keepalived makes something else of.
-fn no_preempt(section: &Section, report: &mut Report) {
+/// Words that keepalived makes something else of than they say, or nothing. Here they mean what they
+/// say, and whoever relies on the rest is told.
+fn literally(section: &Section, report: &mut Report) {
+    const OFF_IS_ON: [&str; 4] =
+        ["nopreempt", "skip_check_adv_addr", "vrrp_skip_check_adv_addr", "v3_checksum_as_v2"];
     let master =
         word_of(section, "state").is_some_and(|state| state.eq_ignore_ascii_case("MASTER"));
     let owner = word_of(section, "priority").is_some_and(|priority| priority == "255");
-    for entry in section.entries.iter().filter(|entry| entry.word.text == "nopreempt") {
-        let message = match (is_on(&entry.value), master) {
-            (true, _) if owner => {
-                "nopreempt has no effect with priority 255: an owner takes its addresses back"
+    for Entry { word, value } in &section.entries {
+        let message = match word.text.as_str() {
+            off if OFF_IS_ON.contains(&off) && !is_on(value) => {
+                format!("keepalived takes even this for {off}: here it means what it says")
             }
-            (false, _) => "keepalived takes even this for nopreempt: here it means what it says",
-            (true, true) => {
-                "keepalived drops nopreempt where state is MASTER: here it holds, this router does \
-                 not take over from one of lower priority"
-            }
-            (true, false) => continue,
+            "nopreempt" if owner => "nopreempt has no effect with priority 255: an owner takes its \
+                                     addresses back"
+                .into(),
+            "nopreempt" if master => "keepalived drops nopreempt where state is MASTER: here it \
+                                      holds, this router does not take over from one of lower \
+                                      priority"
+                .into(),
+            "init_fail" if is_on(value) => "init_fail is without effect in keepalived: here the \
+                                            check has failed until it first succeeds"
+                .into(),
+            _ => continue,
         };
-        report.warning(entry.word.place, message);
+        report.warning(word.place, message);
     }
 }
 
@@ -314,8 +324,8 @@ fn address_words(value: &mut Value, left_out: &mut Vec<LeftOut>, report: &mut Re
             };
             let end = at + 1 + usize::from(WITH_VALUE.contains(&word.text.as_str()));
             let gone: Vec<_> = words.drain(at..end.min(words.len())).map(|w| w.text).collect();
-            let reason = format!("is not supported yet: {effect}");
-            report.warning(word.place, format!("{} {reason}", word.text));
+            let reason = format!("not supported yet: {effect}");
+            report.warning(word.place, format!("{} is {reason}", word.text));
             left_out.push(LeftOut { text: gone.join(" "), reason, place: word.place });
         }
     }

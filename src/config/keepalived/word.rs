@@ -22,7 +22,7 @@ const OTHER_COMMANDS: &[&str] =
 
 /// Whether a command follows a word, wherever it stands.
 fn is_command(word: &str) -> bool {
-    let command = |row: &dialect::Row| row.form == Form::Command && row.word == word;
+    let command = |row: dialect::Row| row.form == Form::Command && row.word == word;
     dialect::rows().any(command) || OTHER_COMMANDS.contains(&word)
 }
 
