@@ -363,7 +363,7 @@ impl Report {
         let line = self.sources.line(problem.place.start());
         let (number, column) = (line.number, column(&line));
         write!(out, "{}:{number}:{column}: {severity}: {}", line.file, problem.message)?;
-        if !problem.secret {
+        if !problem.secret && !holds_password(line.text) {
             let (shown, before, marked) = excerpt(line.text, line.offset, problem.place.len());
             write!(out, "\n{number:>3} | {shown}\n    | {:before$}{:^<marked$}", "", "")?;
         }
@@ -372,6 +372,11 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// Whether a password may stand in a line, whatever is wrong with it.
+fn holds_password(line: &str) -> bool {
+    line.contains("auth_pas")
 }
 
 /// The column of the byte that a line was found by, in characters from 1.
