@@ -1,14 +1,17 @@
 //! Configurations and what is said about them.
 //!
-//! For each `cases/NAME.toml` the whole report is compared with `NAME.txt`. `UPDATE=1` writes the
+//! For each `cases/NAME.EXTENSION` the whole report is compared with `NAME.txt`. `UPDATE=1` writes the
 //! latter anew; read the difference before you commit it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vipd::config::error::Report;
-use vipd::config::{read, Config, Format, Reading, V3Checksum};
+use vipd::config::{read, read_tree, Config, Format, Reading, V3Checksum};
 use vipd::wire::{Interval, Priority, Version};
+
+/// The syntaxes of the cases, by extension.
+const FORMATS: &[(&str, Format)] = &[("toml", Format::Toml), ("uci", Format::Uci)];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -27,20 +30,29 @@ fn accepted(text: &str) -> Config {
     config.unwrap_or_else(|| panic!("{report}"))
 }
 
-/// The cases, by name and without extension, sorted.
-fn cases() -> Vec<PathBuf> {
+/// The cases with their syntax, sorted by name.
+fn cases() -> Vec<(PathBuf, Format)> {
     let entries = fs::read_dir(root().join("tests/config/cases")).unwrap();
-    let mut cases: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    cases.sort();
-    assert!(cases.len() >= 25, "only {} cases", cases.len());
+    let format = |path: &Path| {
+        let extension = path.extension()?;
+        FORMATS.iter().find(|(known, _)| extension == *known).map(|(_, format)| *format)
+    };
+    let mut cases: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter_map(|path| format(&path).map(|format| (path, format)))
+        .collect();
+    cases.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(cases.len() >= 30, "only {} cases", cases.len());
+    for pair in cases.windows(2) {
+        assert_ne!(pair[0].0.file_stem(), pair[1].0.file_stem(), "two cases with one report");
+    }
     cases
 }
 
-fn differs(path: &Path) -> Option<String> {
+fn differs(path: &Path, format: Format) -> Option<String> {
     let name = path.file_name().unwrap().to_str().unwrap();
     let text = fs::read_to_string(path).unwrap();
-    let (config, report) = read(name, text.as_bytes(), &Reading::strict(Format::Toml), &|_, _| {});
+    let (config, report) = read(name, text.as_bytes(), &Reading::strict(format), &|_, _| {});
     assert_eq!(config.is_none(), report.has_errors(), "{name}");
     let (said, expected) = (report.to_string(), path.with_extension("txt"));
     if std::env::var_os("UPDATE").is_some() {
@@ -52,7 +64,8 @@ fn differs(path: &Path) -> Option<String> {
 
 #[test]
 fn every_case_is_reported_as_written() {
-    let differences: Vec<_> = cases().iter().filter_map(|path| differs(path)).collect();
+    let differences: Vec<_> =
+        cases().iter().filter_map(|(path, format)| differs(path, *format)).collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
@@ -87,6 +100,83 @@ fn the_seed_is_understood() {
     assert_eq!(instance.virtual_ipaddress[0].dev.as_deref(), Some("eth0"));
     assert_eq!((instance.track_script[0].script, instance.track_script[0].weight.value()), (0, 20));
     assert!(instance.notify.is_some() && instance.fast_handover && !instance.nopreempt);
+}
+
+/// The two cases of a seed are one configuration.
+#[test]
+fn the_seed_in_uci_is_the_same() {
+    let text = case("uci-seed.uci");
+    let (config, report) = read("f", text.as_bytes(), &Reading::strict(Format::Uci), &|_, _| {});
+    assert_eq!(config, Some(accepted(&case("seed.toml"))), "{report}");
+}
+
+/// A file of OpenWrt's package of keepalived: what its names stand for, and what `0` means.
+#[test]
+fn the_layout_of_openwrt_is_understood() {
+    let text = case("uci-openwrt.uci");
+    let (config, report) = read("f", text.as_bytes(), &Reading::strict(Format::Uci), &|_, _| {});
+    let same = "
+        [global_defs]
+        router_id = 'gw1'
+        [vrrp_script.chk_dns]
+        script = '/usr/bin/nslookup example.org 127.0.0.1'
+        interval = 5
+        timeout = 3
+        weight = '10 reverse'
+        [vrrp_script.chk_wan]
+        script = '/usr/bin/ping -c1 198.51.100.1'
+        weight = -20
+        fall = 2
+        rise = 3
+        [vrrp_instance.lan]
+        interface = 'br-lan'
+        virtual_router_id = 10
+        priority = 120
+        authentication = { auth_type = 'PASS', auth_pass = 's3cret' }
+        garp_master_delay = 2
+        virtual_ipaddress = ['192.168.1.1/24 dev br-lan label br-lan:vip', '192.168.7.1',
+                             '192.168.8.1/24 dev br-guests.100']
+        track_script = ['chk_dns', 'chk_wan']
+        [vrrp_instance.'wan.1']
+        interface = 'eth1'
+        virtual_router_id = 11
+        version = 3
+        nopreempt = true
+        virtual_ipaddress = '198.51.100.2/29 dev eth1 label eth1:gw'
+        track_script = ['chk_dns', 'chk_wan']
+    ";
+    assert_eq!(config, Some(accepted(same)), "{report}");
+    let said = report.to_string();
+    assert!(!said.contains("s3cret") && !said.contains("use_vmac") && !said.contains("polling"));
+}
+
+/// What the file says and the tree does not is there for people, without passwords.
+#[test]
+fn what_uci_leaves_out_is_kept() {
+    let text = case("uci-openwrt.uci") + "config vrrp_script\n# two\noption auth_hmac 's3cret'\n";
+    let text = text.replace("option use_vmac '0'", "option auth_hmac 's3cret'");
+    let (tree, report) = read_tree("f", text.as_bytes(), &Reading::strict(Format::Uci));
+    let tree = tree.unwrap_or_else(|| panic!("{report}"));
+    let left_out: Vec<_> = tree.left_out.iter().map(|it| it.text.as_str()).collect();
+    for line in [
+        "list notification_email 'root@example.org'",
+        "option vrrp_startup_delay '5'",
+        "config static_ipaddress",
+        "config vrrp_sync_group 'both'",
+        "list virtual_routes '0.0.0.0/0 via 198.51.100.1 dev eth1'",
+        "list track_interface 'eth1 weight 10'",
+        "list unicast_peer '192.168.1.3'",
+        "list unicast_peer '198.51.100.4'",
+        "option auth_hmac '...'",
+        "option auth_type 'PASS'",
+        "config url 'index'",
+    ] {
+        assert_eq!(left_out.iter().filter(|it| **it == line).count(), 1, "{line} {left_out:#?}");
+    }
+    assert!(!report.to_string().contains("s3cret"), "{report}");
+    let comments: Vec<_> = tree.comments.iter().map(|it| it.text.as_str()).collect();
+    let first = "Two routers of an office, as the package writes and LuCI edits it.";
+    assert_eq!(comments, [first, "two"]);
 }
 
 #[test]
@@ -185,31 +275,32 @@ fn bytes_that_are_no_text_have_a_place() {
 }
 
 /// Whatever the bytes are: no panic, and no configuration together with an error.
-fn survives(bytes: &[u8]) {
-    let (config, report) = read("f", bytes, &Reading::strict(Format::Toml), &|_, _| {});
+fn survives(bytes: &[u8], format: Format) {
+    let (config, report) = read("f", bytes, &Reading::strict(format), &|_, _| {});
     assert_eq!(config.is_none(), report.has_errors());
     assert!(report.to_string().len() < 100_000);
 }
 
 #[test]
 fn no_truncation_and_no_mutation_panics() {
-    let all: Vec<_> = cases().iter().map(|path| fs::read(path).unwrap()).collect();
+    let all: Vec<_> =
+        cases().iter().map(|(path, format)| (fs::read(path).unwrap(), *format)).collect();
     let begin = Instant::now();
     let mut runs = 0;
-    for text in &all {
+    for (text, format) in &all {
         for end in 0..text.len() {
-            survives(&text[..end]);
+            survives(&text[..end], *format);
             runs += 1;
         }
         for at in 0..text.len() {
             let mut mutant = text.clone();
             for byte in b"\0\"'[]{}.=,#\n\\ 0-\xff" {
                 mutant[at] = *byte;
-                survives(&mutant);
+                survives(&mutant, *format);
                 runs += 1;
             }
             mutant.remove(at);
-            survives(&mutant);
+            survives(&mutant, *format);
             runs += 1;
         }
     }
@@ -226,12 +317,83 @@ fn a_megabyte_of_anything_ends() {
         "[[a]]\n", "a=[", "a={", "a={a.", "\"\"\"", "\u{feff}", "漢", "[a]\n", "\t", "\r",
     ] {
         let text = piece.repeat(SIZE / piece.len());
-        survives(text.as_bytes());
+        survives(text.as_bytes(), Format::Toml);
         for before in ["x = ", "x = [", "x = {", "x = 1\nx = {", "[vrrp_instance.a]\nnotify = "] {
-            survives(format!("{before}{text}").as_bytes());
+            survives(format!("{before}{text}").as_bytes(), Format::Toml);
         }
     }
     assert!(begin.elapsed() < Duration::from_secs(120), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_megabyte_of_any_uci_ends() {
+    const SIZE: usize = 1 << 20;
+    let begin = Instant::now();
+    for piece in [
+        "config",
+        "config\n",
+        "config a\n",
+        "config a a\n",
+        "option",
+        "o a b\n",
+        "o a b;",
+        "l a b\n",
+        "'",
+        "\"",
+        "'\n",
+        "\"\n",
+        "\\",
+        "\\\"\n",
+        "\\\n",
+        "#",
+        "#\n",
+        ";",
+        " ",
+        "\n",
+        "\r\n",
+        "a ",
+        "o a '\n",
+        "o a \"\n",
+        "o a '\"\n",
+        "l a '\no a \"'\n",
+        "package a\n",
+        "漢",
+        "\0",
+        "config ipaddress a\n",
+        "c ipaddress\no name a\no address 1\n",
+        "\u{feff}",
+        "c vrrp_instance\no virtual_ipaddress a\n",
+        "c vrrp_instance a\n",
+        "c vrrp_script\no aut x\n",
+    ] {
+        let text = piece.repeat(SIZE / piece.len());
+        for before in [
+            "",
+            "config vrrp_instance a\n",
+            "config vrrp_instance a\n\toption virtual_ipaddress '",
+            "config ipaddress a\n\toption address 192.0.2.1\nconfig vrrp_instance b\n\tlist \
+             virtual_ipaddress \"",
+        ] {
+            survives(format!("{before}{text}").as_bytes(), Format::Uci);
+        }
+    }
+    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
+}
+
+/// One short name for a long line, again and again: what it stands for fits into memory.
+#[test]
+fn names_in_uci_do_not_multiply() {
+    let mut text = String::from("config ipaddress a\n\toption address '192.0.2.1 ");
+    text += &format!("{}'\n", "x ".repeat(100));
+    for n in 0..2048 {
+        text +=
+            &format!("c vrrp_instance i{n}\n\toption virtual_ipaddress '{}'\n", "a ".repeat(99));
+    }
+    let begin = Instant::now();
+    let (config, report) = read("f", text.as_bytes(), &Reading::strict(Format::Uci), &|_, _| {});
+    assert!(config.is_none());
+    assert!(report.errors().any(|problem| problem.message.contains("more than 65536 names")));
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }
 
 /// As many keys as fit: a table in which every lookup is a search would take minutes.

@@ -20,7 +20,7 @@ use advice::Notes;
 use settings::Settings;
 use std::collections::BTreeMap;
 use table::{GLOBAL_DEFS, SECTIONS, TABLES};
-use value::did_you_mean;
+pub(super) use value::did_you_mean;
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
 pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
