@@ -107,12 +107,13 @@ impl<'a> Lexer<'a> {
         self.at += rest.bytes().position(ends).unwrap_or(rest.len());
     }
 
-    /// White space, and line ends behind a backslash.
+    /// White space, and a backslash with the end of the line or the text behind it.
     fn skip_blanks(&mut self) {
         while let Some(byte) = self.byte(self.at) {
             self.at += match byte {
                 byte if is_blank(byte) => 1,
                 b'\\' if self.line_end(self.at + 1) > 0 => 1 + self.line_end(self.at + 1),
+                b'\\' if self.at + 1 == self.text.len() => 1,
                 _ => return,
             };
         }
@@ -233,6 +234,7 @@ mod tests {
             ("o a b\\\r\nc", &["o", "a", "bc"]),
             ("o a \\\n  b", &["o", "a", "b"]),
             ("o a b\\", &["o", "a", "b"]),
+            ("o a b \\", &["o", "a", "b"]),
             ("o a b # c", &["o", "a", "b"]),
             ("o a b#c", &["o", "a", "b"]),
             ("o a '#' ; o", &["o", "a", "#"]),

@@ -213,27 +213,16 @@ impl<'t, 'r> Parser<'t, 'r> {
         };
         match words.next() {
             Some(value) if !value.text.is_empty() => self.assign(section, word, value, list),
-            value => self.clear(section, &word, value.is_some(), list),
+            // For libuci the line is not there.
+            value => {
+                let message = format!("{} has no value: the line is not used", word.text);
+                let help = match value {
+                    Some(_) => String::new(),
+                    None => format!("write {command} {} '1' for a yes", word.text),
+                };
+                self.warning(word.place, message, &help);
+            }
         }
-    }
-
-    /// For libuci an option without a value is not there.
-    fn clear(&mut self, index: usize, word: &Word, quoted: bool, list: bool) {
-        let key = (index, word.text.clone());
-        let section = self.sections.get_mut(index);
-        let at = self.by_word.get(&key).filter(|_| !list);
-        let setting = section.zip(at).and_then(|(section, at)| section.settings.get_mut(*at));
-        let values = setting.map(|setting| core::mem::take(&mut setting.values));
-        let what = match values {
-            Some(values) if !values.is_empty() => "it takes away the one before",
-            _ => "it is as if it were not there",
-        };
-        let command = if list { "list" } else { "option" };
-        let help = match quoted {
-            true => String::new(),
-            false => format!("write {command} {} '1' for a yes", word.text),
-        };
-        self.warning(word.place, format!("{} has no value: {what}", word.text), &help);
     }
 
     /// An option takes the place of what was there, an item of a list is added to it.
