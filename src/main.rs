@@ -64,6 +64,13 @@ fn options() -> Options {
         .optflag("n", "dont-fork", "stay in the foreground")
         .optflag("t", "config-test", "check the configuration as a start here would, and exit")
         .optflag("T", "text-test", "check the text of the configuration alone, and exit")
+        .optflag("", "lenient", "skip what cannot be used, as keepalived does, and tell of it")
+        .optopt(
+            "i",
+            "config-id",
+            "which @ID lines of keepalived.conf count (default: host name)",
+            "ID",
+        )
         .optopt("r", "run-directory", "run directory (default /run/vipd)", "DIR")
         .optopt("p", "pid", "pid file (default vipd.pid in the run directory)", "FILE")
         .optopt("l", "log", "where to log: stderr or syslog", "SINK")
@@ -118,7 +125,8 @@ fn configuration(matches: &Matches, here: bool) -> Result<(Option<Config>, Repor
             }
         },
     };
-    let how = Reading::strict(format);
+    let config_id = matches.opt_str("i").unwrap_or_else(host::short_name);
+    let how = Reading { format, config_id: &config_id, lenient: matches.opt_present("lenient") };
     let bytes = std::fs::read(&file)
         .map_err(|error| Failure::new(exit::CONFIG, format!("cannot read {file}: {error}")))?;
     Ok(config::read(&file, &bytes, &how, &|config, report| {

@@ -4,6 +4,7 @@
 use super::excerpt::excerpt;
 pub use super::excerpt::quote;
 use super::source::{FoundLine, Sources};
+use super::Format;
 use core::fmt::{self, Write};
 use std::rc::Rc;
 
@@ -105,6 +106,11 @@ impl Problem {
         Self { severity, place, message, help: String::new(), secret: false }
     }
 
+    fn is_same(&self, other: &Self) -> bool {
+        (self.place.start, self.place.len) == (other.place.start, other.place.len)
+            && self.message == other.message
+    }
+
     /// Adds what to do about it.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = help.into();
@@ -127,7 +133,11 @@ struct Pile {
 }
 
 impl Pile {
+    /// What a line says that is repeated is wrong once.
     fn add(&mut self, problem: Problem) -> &mut Problem {
+        if let Some(same) = self.kept.iter().position(|kept| kept.is_same(&problem)) {
+            return &mut self.kept[same];
+        }
         self.count += 1;
         if self.kept.len() >= KEPT {
             return self.overflow.insert(problem);
@@ -149,6 +159,7 @@ impl Pile {
 /// All that is wrong with one configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
+    format: Format,
     sources: Rc<Sources>,
     errors: Pile,
     warnings: Pile,
@@ -162,6 +173,55 @@ impl Report {
         let mut sources = Sources::default();
         sources.add(file, text);
         Self { sources: Rc::new(sources), ..Self::default() }
+    }
+
+    /// The same, for a syntax: what is to be written is said in it.
+    #[must_use]
+    pub fn in_format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// The syntax.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// What to write to give a keyword a value.
+    #[must_use]
+    pub fn example(&self, word: &str, value: &str) -> String {
+        match self.format {
+            Format::Toml if value.parse::<f64>().is_ok() || value == "true" => {
+                format!("write {word} = {value}")
+            }
+            Format::Toml => format!("write {word} = \"{value}\""),
+            Format::Keepalived => format!("write {word} {value}"),
+            Format::Uci => format!("write option {word} '{value}'"),
+        }
+    }
+
+    /// What to write to begin a section.
+    #[must_use]
+    pub fn example_section(&self, word: &str, named: bool) -> String {
+        match (self.format, named) {
+            (Format::Toml, true) => format!("write [{word}.NAME]"),
+            (Format::Toml, false) => format!("write [{word}]"),
+            (Format::Keepalived, true) => format!("write {word} NAME {{ ... }}"),
+            (Format::Keepalived, false) => format!("write {word} {{ ... }}"),
+            (Format::Uci, true) => format!("write config {word} 'NAME'"),
+            (Format::Uci, false) => format!("write config {word}"),
+        }
+    }
+
+    /// What to write to give a keyword a list of values.
+    #[must_use]
+    pub fn example_list(&self, word: &str, value: &str) -> String {
+        match self.format {
+            Format::Toml => format!("write {word} = [\"{value}\"]"),
+            Format::Keepalived => format!("write {word} {{ {value} }}"),
+            Format::Uci => format!("write list {word} '{value}'"),
+        }
     }
 
     /// Adds a file that the first one includes. Returns the offset of its first byte.
@@ -178,7 +238,7 @@ impl Report {
     /// A report of the same files, with nothing in it.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self { sources: Rc::clone(&self.sources), ..Self::default() }
+        Self { format: self.format, sources: Rc::clone(&self.sources), ..Self::default() }
     }
 
     /// Takes over what another report of the same files holds.
@@ -188,7 +248,7 @@ impl Report {
         self.skipped += other.skipped;
     }
 
-    /// Makes a warning of every error: what was wrong has been skipped.
+    /// Makes a warning of every error: what was wrong is skipped.
     pub fn skip_errors(&mut self) {
         let mut errors = core::mem::take(&mut self.errors);
         for problem in errors.kept.iter_mut().chain(&mut errors.overflow) {
@@ -197,6 +257,14 @@ impl Report {
         }
         self.skipped += errors.count;
         self.warnings.append(errors);
+    }
+
+    /// The errors alone, as warnings: what was wrong is skipped, and the rest is looked at again.
+    #[must_use]
+    pub fn skipped_errors(mut self) -> Self {
+        self.warnings = Pile::default();
+        self.skip_errors();
+        self
     }
 
     /// How many errors have become warnings, because what was wrong is skipped.

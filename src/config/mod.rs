@@ -7,7 +7,9 @@
 pub mod dialect;
 pub mod error;
 mod excerpt;
-mod nearest;
+pub mod keepalived;
+mod lenient;
+pub(crate) mod nearest;
 pub mod schema;
 pub mod source;
 pub mod toml;
@@ -204,9 +206,10 @@ pub struct TrackScript {
 }
 
 /// The syntaxes that a configuration can be written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Format {
     /// `vipd.toml(5)`
+    #[default]
     Toml,
     /// `keepalived.conf`, see `vipd.keepalived(5)`
     Keepalived,
@@ -266,11 +269,26 @@ pub fn read(
 ) -> (Option<Config>, Report) {
     let (tree, mut report) = read_tree(file, bytes, how);
     // Where the syntax is wrong, half of what the schema would miss is only misread.
-    let config = tree.map(|tree| schema::build(&tree, &mut report));
-    if let Some(config) = &config {
-        further(config, &mut report);
+    let Some(mut tree) = tree else {
+        return (None, report);
+    };
+    if how.lenient {
+        report.skip_errors();
     }
-    (config.filter(|_| !report.has_errors()), report)
+    let config = loop {
+        let mut round = report.fresh();
+        let config = schema::build(&tree, &mut round);
+        if how.lenient && round.has_errors() && lenient::skip(&mut tree, &round) > 0 {
+            report.append(round.skipped_errors());
+            continue;
+        }
+        report.append(round);
+        break config;
+    };
+    // What this host lacks is never skipped: a check that cannot be run must not count as one that
+    // succeeds.
+    further(&config, &mut report);
+    (Some(config).filter(|_| !report.has_errors()), report)
 }
 
 /// The first half of [`read`]: what the file says, before it is checked.
@@ -280,7 +298,7 @@ pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, 
         Ok(text) => (text.into(), None),
         Err(error) => (String::from_utf8_lossy(bytes), Some(error.valid_up_to())),
     };
-    let mut report = Report::new(file, &text);
+    let mut report = Report::new(file, &text).in_format(how.format);
     if let Some(at) = wrong {
         // The first wrong byte has become a replacement character of three.
         let place = Place::new(at, char::REPLACEMENT_CHARACTER.len_utf8());
@@ -289,8 +307,8 @@ pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, 
     }
     let tree = match how.format {
         Format::Toml => toml::parse(&text, &mut report),
+        Format::Keepalived => keepalived::parse(&text, how.config_id, &mut report),
         Format::Uci => uci::parse(&text, &mut report),
-        Format::Keepalived => None,
     };
     (tree, report)
 }

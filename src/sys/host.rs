@@ -7,6 +7,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// The name of this host up to its first dot, as the kernel has it.
+#[must_use]
+pub fn short_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim_end().split('.').next().unwrap_or_default().to_owned()
+}
+
 /// A locked pid file. It is removed, and with that unlocked, when this is dropped.
 #[derive(Debug)]
 pub struct Lock {

@@ -1,5 +1,6 @@
 //! What users read agrees with what the program does: samples, options, keywords, messages, links.
 
+mod dialect;
 mod markdown;
 mod mdoc;
 mod messages;
@@ -165,7 +166,7 @@ fn the_manual_pages_are_well_formed() {
         eprintln!("skipped: mandoc is not installed");
         return;
     }
-    for file in ["man/vipd.8", "man/vipd.toml.5"] {
+    for file in ["man/vipd.8", "man/vipd.toml.5", "man/vipd.keepalived.5"] {
         let path = root().join(file);
         let output = Command::new("mandoc")
             .args(["-T", "lint", "-W", "warning"])

@@ -3,10 +3,10 @@
 use super::settings::Settings;
 use super::table::VIRTUAL_IPADDRESS;
 use super::value::{describe, did_you_mean, is_interface};
-use crate::config::dialect::absent;
+use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Value, Word};
-use crate::config::VirtualIpAddress;
+use crate::config::{Format, VirtualIpAddress};
 use crate::vrrp::bounds;
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -22,7 +22,7 @@ struct Parts {
 
 /// Reads `virtual_ipaddress` of an instance.
 pub fn read(settings: &Settings<'_>, report: &mut Report) -> Vec<VirtualIpAddress> {
-    let help = "write virtual_ipaddress = [\"192.0.2.1/24\"]";
+    let help = &report.example_list("virtual_ipaddress", "192.0.2.1/24");
     let Some(value) = settings.need("virtual_ipaddress", help, report) else {
         return Vec::new();
     };
@@ -113,9 +113,8 @@ fn line(words: &[Word], place: Place, report: &mut Report) -> Option<Parts> {
 }
 
 fn unknown(word: &Word, report: &mut Report) {
-    if let Some(consequence) = absent("virtual_ipaddress", &word.text) {
-        let message = format!("{} is not supported yet: {consequence}", word.text);
-        report.error(word.place, message);
+    if let Some((message, help)) = refusal("virtual_ipaddress", &word.text) {
+        report.error(word.place, message).help(help);
         return;
     }
     // The address has no keyword in a line.
@@ -184,28 +183,39 @@ fn address(word: &Word, report: &mut Report) -> Option<(Ipv4Addr, u8)> {
             return None;
         }
     };
-    if let Some(reason) = unfit(address, prefix_len) {
+    if let Some(reason) = unfit(address) {
         let message = format!("{address} cannot be a virtual address: it is {reason}");
         report.error(word.place, message);
         return None;
+    }
+    if let Some(reason) = unwise(address, prefix_len) {
+        let help = "is the length of the prefix right?";
+        // The kernel takes it, and so keepalived does.
+        if report.format() == Format::Keepalived {
+            let message = format!("{address} should not be a virtual address: it is {reason}");
+            report.warning(word.place, message).help(help);
+        } else {
+            let message = format!("{address} cannot be a virtual address: it is {reason}");
+            report.error(word.place, message).help(help);
+            return None;
+        }
     }
     Some((address, prefix_len))
 }
 
 /// Why an address cannot stand on an interface for others to reach.
-fn unfit(address: Ipv4Addr, prefix_len: u8) -> Option<String> {
-    if address.octets()[0] == 0 {
-        return Some("no address of a host".into());
+fn unfit(address: Ipv4Addr) -> Option<&'static str> {
+    match address {
+        address if address.octets()[0] == 0 => Some("no address of a host"),
+        address if address.is_loopback() => Some("a loopback address"),
+        address if address.is_multicast() => Some("a multicast address"),
+        address if address.is_broadcast() => Some("the broadcast address"),
+        _ => None,
     }
-    if address.is_loopback() {
-        return Some("a loopback address".into());
-    }
-    if address.is_multicast() {
-        return Some("a multicast address".into());
-    }
-    if address.is_broadcast() {
-        return Some("the broadcast address".into());
-    }
+}
+
+/// Why others will not reach an address.
+fn unwise(address: Ipv4Addr, prefix_len: u8) -> Option<String> {
     let broadcast = broadcast_of(address, prefix_len)?;
     let host = !mask(prefix_len);
     match address {
@@ -236,8 +246,12 @@ fn dev(word: &Word, report: &mut Report) -> Option<String> {
         return None;
     }
     if word.text == "lo" {
-        report.error(word.place, "an address on lo cannot be announced to anybody");
-        return None;
+        let message = "an address on lo is announced to nobody";
+        if report.format() != Format::Keepalived {
+            report.error(word.place, message);
+            return None;
+        }
+        report.warning(word.place, message);
     }
     Some(word.text.clone())
 }

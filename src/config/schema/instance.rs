@@ -5,10 +5,11 @@ use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::value::{describe, time, without_unit};
 use super::{address, track};
-use crate::config::error::Report;
+use crate::config::error::{Place, Report};
 use crate::config::tree::{Data, Section, Word};
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::wire::{Interval, Priority, Version, Vrid};
+use core::net::IpAddr;
 use core::time::Duration;
 
 /// Reads a virtual router. `None` if what it cannot do without is missing.
@@ -24,8 +25,9 @@ pub fn read(
     let settings = Settings::read("vrrp_instance", VRRP_INSTANCE, label, &section.entries, report)
         .with_globals(globals);
     let interface = interface(&settings, report);
-    let help = "write virtual_router_id = 1 to 255, the same on all routers of the group";
-    settings.need("virtual_router_id", help, report);
+    let help = report.example("virtual_router_id", "51")
+        + ", 1 to 255, the same on all routers of the group";
+    settings.need("virtual_router_id", &help, report);
     let version = match settings.octet("version") {
         Some(3) => Version::V3,
         _ => Version::V2,
@@ -77,14 +79,26 @@ pub fn read(
 }
 
 fn interface(settings: &Settings<'_>, report: &mut Report) -> Option<String> {
-    settings.need("interface", "write interface = \"eth0\"", report);
+    settings.need("interface", &report.example("interface", "eth0"), report);
     let interface = settings.text("interface")?;
     if interface == "lo" {
         let message = "interface lo: nobody else hears what is sent there";
         settings.error("interface", message.into(), report);
         return None;
     }
+    unlikely(&interface, settings.place_of("interface"), report);
     Some(interface)
+}
+
+/// Names that the kernel would take, and that yet are something else.
+fn unlikely(interface: &str, place: Place, report: &mut Report) {
+    if let Some((name, _)) = interface.split_once('@') {
+        let message = format!("{interface} is how ip(8) shows an interface, not its name");
+        report.warning(place, message).help(format!("its name is {name}"));
+    } else if interface.parse::<IpAddr>().is_ok() {
+        let message = format!("{interface} is an address, and stands where an interface is named");
+        report.warning(place, message);
+    }
 }
 
 fn advert_int(settings: &Settings<'_>, version: Version, report: &mut Report) -> Interval {
@@ -102,7 +116,7 @@ fn advert_int(settings: &Settings<'_>, version: Version, report: &mut Report) ->
                 "advert_int must be a time from 1 to 255, not {found}: VRRPv2 counts in whole \
                  seconds"
             );
-            let help = quotes.unwrap_or("version = 3 allows 0.01 to 40.95".into());
+            let help = quotes.unwrap_or("version 3 allows 0.01 to 40.95".into());
             settings.error("advert_int", message, report).help(help)
         }
         Version::V3 => {
@@ -110,7 +124,7 @@ fn advert_int(settings: &Settings<'_>, version: Version, report: &mut Report) ->
                 "advert_int must be a time from 0.01 to 40.95, not {found}: VRRPv3 counts in \
                  hundredths of a second"
             );
-            let help = quotes.unwrap_or("version = 2 allows 1 to 255".into());
+            let help = quotes.unwrap_or("version 2 allows 1 to 255".into());
             settings.error("advert_int", message, report).help(help)
         }
     };
@@ -166,7 +180,7 @@ fn authentication(
             .error("", "VRRPv3 has no authentication".into(), report)
             .help("leave authentication out, or use version 2");
     }
-    settings.need("auth_type", "write auth_type = \"PASS\"", report);
+    settings.need("auth_type", &report.example("auth_type", "PASS"), report);
     if settings.choice("auth_type") == Some(1) {
         let message = "auth_type AH is not supported: RFC 3768 removed it from VRRP in 2004";
         settings.error("auth_type", message.into(), report).help("use PASS, or none");
@@ -179,7 +193,11 @@ fn authentication(
 
 /// Never says what it found.
 fn password(settings: &Settings<'_>, report: &mut Report) -> Option<[u8; 8]> {
-    let value = settings.need("auth_pass", "write auth_pass = \"...\", 1 to 8 bytes", report)?;
+    let value = settings.need(
+        "auth_pass",
+        &(report.example("auth_pass", "...") + ", 1 to 8 bytes"),
+        report,
+    )?;
     let Some(Word { text, .. }) = value.word() else {
         let message = format!("auth_pass must be a string, not {}", value.data.kind());
         settings.error("auth_pass", message, report).help("put it in quotes");

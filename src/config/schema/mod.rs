@@ -11,16 +11,18 @@ mod table;
 mod track;
 mod value;
 
-use super::dialect::absent;
+use super::dialect::refusal;
 use super::error::{quote, Place, Report};
 use super::tree::{Section, Tree, Word};
-use super::{Config, GlobalDefs};
+use super::{Config, Format, GlobalDefs};
 use crate::vrrp::bounds;
 use advice::Notes;
 use settings::Settings;
 use std::collections::BTreeMap;
+pub use table::most_words;
 use table::{GLOBAL_DEFS, SECTIONS, TABLES};
 pub(super) use value::did_you_mean;
+pub use value::truth;
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
 pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -66,7 +68,11 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
         .collect();
     if instances.is_empty() && !report.has_errors() {
         let message = "there is no vrrp_instance: vipd would have nothing to do";
-        report.error(Place::default(), message);
+        // A file of keepalived's may well be about load balancing alone.
+        match report.format() {
+            Format::Keepalived => report.warning(Place::default(), message),
+            Format::Toml | Format::Uci => report.error(Place::default(), message),
+        };
     }
     // Those that could be read are compared even if others could not.
     let readable: Vec<_> = vrrp_instance.iter().flatten().collect();
@@ -91,8 +97,8 @@ fn unknown_sections(tree: &Tree, report: &mut Report) {
         if has_name(text).is_some() || told {
             continue;
         }
-        if let Some(consequence) = absent("", text) {
-            report.error(*place, format!("{text} is not supported yet: {consequence}"));
+        if let Some((message, help)) = refusal("", text) {
+            report.error(*place, message).help(help);
         } else {
             let help = did_you_mean(text, SECTIONS.iter().map(|section| section.word));
             report.error(*place, format!("unknown section {}", quote(text))).help(help);
@@ -104,13 +110,12 @@ fn unknown_sections(tree: &Tree, report: &mut Report) {
 fn stray_words(tree: &Tree, report: &mut Report) {
     for Word { text, place } in tree.stray.iter().map(|entry| &entry.word) {
         let home = keywords().find(|(_, word)| word == text).map(|(section, _)| section);
+        let example = report.example_section(text, has_name(text) == Some(true));
         match (has_name(text), home) {
-            (Some(true), _) => report
-                .error(*place, format!("{text} is a section with a name"))
-                .help(format!("write [{text}.NAME]")),
-            (Some(false), _) => {
-                report.error(*place, format!("{text} is a section")).help(format!("write [{text}]"))
+            (Some(true), _) => {
+                report.error(*place, format!("{text} is a section with a name")).help(example)
             }
+            (Some(false), _) => report.error(*place, format!("{text} is a section")).help(example),
             (None, Some(section)) => report
                 .error(*place, format!("{text} stands outside of any section"))
                 .help(format!("it belongs into a {section}")),
@@ -135,7 +140,7 @@ fn named<'a>(
     let mut taken = BTreeMap::new();
     for section in tree.sections.iter().filter(|section| section.keyword.text == keyword) {
         let Some(name) = &section.name else {
-            let help = format!("write [{keyword}.NAME]");
+            let help = report.example_section(keyword, true);
             report.error(section.keyword.place, format!("a {keyword} needs a name")).help(help);
             continue;
         };

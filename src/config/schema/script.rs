@@ -19,7 +19,8 @@ pub fn read(
 ) -> Option<VrrpScript> {
     let label = (format!("vrrp_script {}", name.text), name.place);
     let settings = Settings::read("vrrp_script", VRRP_SCRIPT, label, &section.entries, report);
-    settings.need("script", "write script = \"...\": the command that checks", report);
+    let help = report.example("script", "...") + ": the command that checks";
+    settings.need("script", &help, report);
     let interval = settings.time("interval").unwrap_or(Duration::from_secs(1));
     let timeout = settings.time("timeout").unwrap_or(interval);
     let only_while = only_while(&settings, report);

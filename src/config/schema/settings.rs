@@ -2,7 +2,7 @@
 
 use super::table::Key;
 use super::value::{self, did_you_mean, expected, Mismatch, Setting};
-use crate::config::dialect::absent;
+use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Problem, Report};
 use crate::config::tree::{Data, Entry, Value, Word};
 use crate::config::{Command, ScriptUser};
@@ -79,9 +79,8 @@ impl<'a> Settings<'a> {
     }
 
     fn unknown(&self, section: &str, word: &Word, report: &mut Report) {
-        if let Some(consequence) = absent(section, &word.text) {
-            let message = format!("{} is not supported yet: {consequence}", word.text);
-            report.error(word.place, message).secret(self.secret);
+        if let Some((message, help)) = refusal(section, &word.text) {
+            report.error(word.place, message).help(help).secret(self.secret);
             return;
         }
         let message = format!("unknown word {} in {}", quote(&word.text), self.label);

@@ -175,3 +175,21 @@ pub const TABLES: &[Section] = &[
     Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
     Section { word: "track_script", named: false, keys: TRACK_SCRIPT },
 ];
+
+/// How many words may follow a keyword; `None` if any number, or if there is no such keyword.
+pub fn most_words(section: &str, word: &str) -> Option<usize> {
+    let section = SECTIONS.iter().chain(TABLES).find(|known| known.word == section)?;
+    let key = section.keys.iter().find(|key| key.word == word)?;
+    match key.kind {
+        Kind::Flag
+        | Kind::Text
+        | Kind::Interface
+        | Kind::Integer(..)
+        | Kind::Time(..)
+        | Kind::Choice(_) => Some(1),
+        Kind::User | Kind::Weight => Some(2),
+        Kind::Command => Some(3),
+        Kind::Special(_) if matches!(word, "advert_int" | "auth_pass") => Some(1),
+        Kind::Special(_) => None,
+    }
+}

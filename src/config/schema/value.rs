@@ -151,7 +151,8 @@ fn untyped(value: &Value) -> Option<&str> {
     }
 }
 
-fn truth(text: &str) -> Option<bool> {
+/// What a word says of a flag: `on`, `off` and the like.
+pub fn truth(text: &str) -> Option<bool> {
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     match () {
         () if is(&["true", "on", "yes", "1"]) => Some(true),

@@ -3,9 +3,8 @@
 
 use super::left_out::{self, LeftOuts};
 use super::syntax::Section;
-use super::truth;
 use crate::config::error::{quote, Place, Report};
-use crate::config::schema::did_you_mean;
+use crate::config::schema::{did_you_mean, truth};
 use crate::config::tree::Word;
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,15 +2,18 @@
 
 use super::definitions::Definitions;
 use super::left_out::{self, LeftOuts};
+use super::openwrt;
 use super::syntax::{File, Section, Setting};
-use super::{openwrt, truth};
-use crate::config::error::{quote, Report};
+use crate::config::error::{quote, Place, Report};
 use crate::config::nearest::nearest;
-use crate::config::schema::{has_name, sections};
+use crate::config::schema::{has_name, sections, truth};
 use crate::config::tree::{self, Data, Entry, Tree, Value, Word};
 
-/// Makes the tree. What vipd does not have is told of and left out.
-pub fn read(mut file: File, report: &mut Report) -> Tree {
+/// Makes the tree, if the file is to be used. What vipd does not have is told of and left out.
+pub fn read(mut file: File, report: &mut Report) -> Option<Tree> {
+    if !openwrt::is_in_use(&file.sections, report) {
+        return None;
+    }
     file.sections.iter_mut().for_each(name);
     let mut left_out = LeftOuts::default();
     let definitions = Definitions::new(&file.sections, &mut left_out, report);
@@ -19,7 +22,8 @@ pub fn read(mut file: File, report: &mut Report) -> Tree {
         file.sections.into_iter().filter_map(|section| layout.section(section)).collect();
     let Layout { definitions, mut left_out, report } = layout;
     definitions.tell_unused(&mut left_out, report);
-    Tree { sections, stray: Vec::new(), comments: file.comments, left_out: left_out.all }
+    let (comments, left_out) = (file.comments, left_out.all);
+    Some(Tree { sections, stray: Vec::new(), comments, left_out })
 }
 
 /// `globals` is another word for `global_defs`. Other sections may have their name as an option:
@@ -59,11 +63,9 @@ impl Layout<'_> {
         }
         let Section { keyword, name, settings } = section;
         let entries = settings.into_iter().filter_map(|it| self.entry(&keyword.text, it)).collect();
-        let id = name.as_ref().map(|name| name.text.clone());
-        let id = id.unwrap_or_else(|| format!("@{}[0]", self.report.sources().text(keyword.place)));
         let name = name.filter(|_| has_name(&keyword.text) != Some(false));
         let mut section = tree::Section { keyword, name, entries };
-        openwrt::adapt(&mut section, &id, &mut self.left_out, self.report);
+        openwrt::adapt(&mut section, &mut self.left_out, self.report);
         Some(section)
     }
 
@@ -86,6 +88,9 @@ impl Layout<'_> {
 
     /// What a section says of a keyword; nothing if it is to be left out.
     fn entry(&mut self, section: &str, mut setting: Setting) -> Option<Entry> {
+        if section == "global_defs" && openwrt::SWITCHES.contains(&setting.word.text.as_str()) {
+            return None;
+        }
         if let Some(new) = left_out::renamed(section, &setting.word.text) {
             setting.word.text = new.into();
         }
@@ -95,16 +100,14 @@ impl Layout<'_> {
             return None;
         }
         let place = setting.values.first()?.place;
-        let value = |words: Vec<Word>| {
-            let place = words.first().map_or(place, |word| word.place);
-            Value { data: Data::Line(words), place }
+        let items: Vec<_> = values.into_iter().map(value).collect();
+        let value = match items.as_slice() {
+            [Value { data: Data::Line(words), .. }] if words.len() == 1 && !setting.list => {
+                items.into_iter().next()?
+            }
+            _ => Value { data: Data::List(items), place },
         };
-        let data = if setting.list || values.len() != 1 {
-            Data::List(values.into_iter().map(value).collect())
-        } else {
-            Data::Line(values.into_iter().flatten().collect())
-        };
-        Some(Entry { word: setting.word, value: Value { data, place } })
+        Some(Entry { word: setting.word, value })
     }
 
     /// The lines of a setting, with what names stand for in their place.
@@ -130,4 +133,12 @@ impl Layout<'_> {
             }
         }
     }
+}
+
+/// A line as a value. Its words may be from several lines of the file.
+fn value(words: Vec<Word>) -> Value {
+    let start = words.iter().map(|word| word.place.start()).min().unwrap_or_default();
+    let end = words.iter().map(|word| word.place.start() + word.place.len()).max();
+    let place = Place::new(start, end.unwrap_or_default().saturating_sub(start));
+    Value { data: Data::Line(words), place }
 }

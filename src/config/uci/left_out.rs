@@ -1,7 +1,7 @@
 //! What the file says and vipd does not have: told once for each word, and kept for people.
 
 use super::syntax::{is_secret, quoted};
-use crate::config::dialect::{Form, Row, Support, ROWS};
+use crate::config::dialect::{rows, Form, Row, Support};
 use crate::config::error::{Place, Report};
 use crate::config::tree::{LeftOut, Word};
 use std::collections::BTreeSet;
@@ -73,7 +73,7 @@ pub fn renamed(section: &str, word: &str) -> Option<&'static str> {
 fn row(section: &str, word: &str) -> Option<&'static Row> {
     let outermost =
         |row: &Row| section == "global_defs" && row.section.is_empty() && row.form == Form::Line;
-    ROWS.iter().find(|row| row.word == word && (row.section == section || outermost(row)))
+    rows().find(|row| row.word == word && (row.section == section || outermost(row)))
 }
 
 /// `option WORD 'VALUE'`, without passwords.

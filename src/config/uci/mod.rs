@@ -14,7 +14,8 @@ use super::tree::Tree;
 /// The longest text that is read: 4096 instances of 1000 bytes.
 const LONGEST: usize = 4 << 20;
 
-/// Reads UCI. There is no tree, and the report tells why, if the syntax is wrong.
+/// Reads UCI. There is no tree, and the report tells why, if the syntax is wrong or the file is
+/// switched off.
 pub fn parse(text: &str, report: &mut Report) -> Option<Tree> {
     if text.len() > LONGEST {
         let message = format!("{} bytes are too long: at most {LONGEST}", text.len());
@@ -22,14 +23,5 @@ pub fn parse(text: &str, report: &mut Report) -> Option<Tree> {
         return None;
     }
     let file = syntax::read(text, report)?;
-    Some(layout::read(file, report))
-}
-
-/// What libuci's shell functions take as a truth.
-fn truth(text: &str) -> Option<bool> {
-    match text {
-        "1" | "on" | "true" | "yes" | "enabled" => Some(true),
-        "0" | "off" | "false" | "no" | "disabled" => Some(false),
-        _ => None,
-    }
+    layout::read(file, report)
 }

@@ -1,21 +1,55 @@
 //! Options that OpenWrt's package has and keepalived has not, or not there.
 
 use super::left_out::{self, LeftOuts};
-use super::syntax::{is_secret, quoted};
-use super::truth;
+use super::syntax::{self, is_secret, quoted};
 use crate::config::dialect;
 use crate::config::error::{quote, Report};
 use crate::config::nearest::nearest;
-use crate::config::schema::{did_you_mean, keywords};
+use crate::config::schema::{did_you_mean, keywords, truth};
 use crate::config::tree::{Data, Entry, Section, Value, Word};
 
-/// Makes of a section what the schema knows. `id` is its name for `uci(1)`.
-pub fn adapt(section: &mut Section, id: &str, left_out: &mut LeftOuts, report: &mut Report) {
-    match section.keyword.text.as_str() {
-        "global_defs" => {
-            enabled(&mut section.entries, id, report);
-            alt_config_file(&mut section.entries, report);
+/// Options of `global_defs` that are not for the schema.
+pub const SWITCHES: [&str; 2] = ["enabled", "alt_config_file"];
+
+/// Whether the file is to be used. If not, nothing else in it matters.
+pub fn is_in_use(sections: &[syntax::Section], report: &mut Report) -> bool {
+    let mut used = true;
+    for section in
+        sections.iter().filter(|it| ["globals", "global_defs"].contains(&it.keyword.text.as_str()))
+    {
+        if let Some(value) = section.last("enabled").filter(|it| truth(&it.text) != Some(true)) {
+            switched_off(section, value, report);
+            used = false;
         }
+        if let Some(Word { text, place }) = section.last("alt_config_file") {
+            let message = format!("the configuration is in another file: {}", quote(text));
+            report.error(*place, message).help(format!("start vipd -f {text} -F keepalived"));
+            used = false;
+        }
+    }
+    used
+}
+
+fn switched_off(section: &syntax::Section, value: &Word, report: &mut Report) {
+    if truth(&value.text).is_none() {
+        let message = format!("enabled must be 0 or 1, not {}", quote(&value.text));
+        report.error(value.place, message);
+        return;
+    }
+    let help = match report.file().strip_prefix("/etc/config/") {
+        Some(package) => {
+            let first = || format!("@{}[0]", section.keyword.text);
+            let id = section.name.as_ref().map_or_else(first, |name| name.text.clone());
+            format!("uci set {package}.{id}.enabled=1; uci commit {package}")
+        }
+        None => report.example("enabled", "1"),
+    };
+    report.error(value.place, "this configuration is switched off").help(help);
+}
+
+/// Makes of a section what the schema knows.
+pub fn adapt(section: &mut Section, left_out: &mut LeftOuts, report: &mut Report) {
+    match section.keyword.text.as_str() {
         "vrrp_script" => direction(&mut section.entries, left_out, report),
         "vrrp_instance" => authentication(&mut section.entries, left_out, report),
         _ => {}
@@ -26,36 +60,6 @@ pub fn adapt(section: &mut Section, id: &str, left_out: &mut LeftOuts, report: &
 fn take(entries: &mut Vec<Entry>, word: &str) -> Option<Word> {
     let at = entries.iter().position(|entry| entry.word.text == word)?;
     entries.remove(at).value.items().last()?.word()
-}
-
-fn enabled(entries: &mut Vec<Entry>, id: &str, report: &mut Report) {
-    let Some(value) = take(entries, "enabled") else {
-        return;
-    };
-    match truth(&value.text) {
-        Some(true) => {}
-        Some(false) => {
-            let help = match report.file().strip_prefix("/etc/config/") {
-                Some(package) => {
-                    format!("switch it on: uci set {package}.{id}.enabled=1; uci commit {package}")
-                }
-                None => "write option enabled '1'".into(),
-            };
-            report.error(value.place, "this configuration is switched off").help(help);
-        }
-        None => {
-            let message = format!("enabled must be 0 or 1, not {}", quote(&value.text));
-            report.error(value.place, message);
-        }
-    }
-}
-
-fn alt_config_file(entries: &mut Vec<Entry>, report: &mut Report) {
-    if let Some(Word { text, place }) = take(entries, "alt_config_file") {
-        let message = format!("the configuration is in another file: {}", quote(&text));
-        let help = format!("start with vipd -f {text} -F keepalived");
-        report.error(place, message).help(help);
-    }
 }
 
 /// Which way the weight of a check counts: it stands behind the weight.

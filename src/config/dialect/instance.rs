@@ -1,0 +1,195 @@
+//! `vrrp_instance` and what stands in it.
+
+use super::Support::{Differs, Ignored, Later, Renamed, Same};
+use super::{
+    Row, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN, MULTICAST,
+    NO_IPV6, OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
+};
+
+const ACCEPT: &str = "it is not needed, the MASTER always answers on its addresses";
+const ADVERT_INT: &str = "nothing is rounded: VRRPv2 takes whole seconds, VRRPv3 hundredths of a \
+                          second, and anything else is an error";
+const EXCLUDED: &str = "these addresses are not set, only those of virtual_ipaddress are";
+const EXTRA: &str =
+    "addresses on other interfaces are announced like the rest; garp_master_refresh repeats it";
+const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
+                    ours, and both become MASTER";
+const MAC: &str = "addresses keep the MAC address of their interface, and hosts learn the new one \
+                   by gratuitous ARP";
+const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
+const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
+                      its turn is skipped";
+const PEER: &str = "adverts go to the multicast group instead, and where multicast does not get \
+                    through, every router becomes MASTER";
+const SECONDARIES: &str =
+    "an address that the kernel takes away with another is put back a moment later";
+const SOURCE: &str = "adverts come from the first address of the interface that is not virtual";
+const SRC_GONE: &str = "it is FAULT when the interface has no address at all";
+const STATE: &str = "it has no effect: all start as BACKUP, and the highest priority wins";
+const STOP: &str = "it is waited for, 10 seconds at most";
+const TTL: &str = "adverts are sent with a TTL of 255, and must come with it";
+const VIPS: &str = "an address of IPv6 is an error so far; one that somebody else removes is put \
+                    back without a change of state";
+
+const VRRP_INSTANCE: &[Row] = rows! { "vrrp_instance":
+    "state"                      Line     Differs, STATE;
+    "interface"                  Line     Differs, "one that is missing is FAULT until it comes";
+    "virtual_router_id"          Line     Same, "";
+    "priority"                   Line     Differs, "the default is 100, with state MASTER as well";
+    "version"                    Line     Same, "";
+    "advert_int"                 Line     Differs, ADVERT_INT;
+    "authentication"             Table    Differs, "with VRRPv3, which has none, it is an error";
+    "auth_hmac"                  Table    Later, HMAC;
+    "virtual_ipaddress"          List     Differs, VIPS;
+    "virtual_ipaddress_excluded" List     Later, EXCLUDED;
+    "no_virtual_ipaddress"       Line     Later,
+        "an instance without virtual_ipaddress is an error";
+    "virtual_routes"             List     Later, "no routes are set; a notify script can";
+    "virtual_rules"              List     Later, "no rules are set; a notify script can";
+    "promote_secondaries"        Line     Later, SECONDARIES;
+    "accept"                     Line     Ignored, ACCEPT;
+    "no_accept"                  Line     Later, "the MASTER answers on its addresses all the same";
+    "native_ipv6"                Line     Ignored,
+        "it is not needed, the addresses tell their family";
+
+    "preempt"                    Line     Differs, "off means nopreempt";
+    "nopreempt"                  Line     Differs, NOPREEMPT;
+    "preempt_delay"              Line     Later,
+        "a better router takes over as soon as it can, with nopreempt never";
+    "down_timer_adverts"         Line     Later, MASTER_DOWN;
+    "timer_expired_backup"       Line     Ignored,
+        "it is not needed, a MASTER that wakes up late gives way to whoever took over";
+    "thread_timer_expired"       Line     Renamed("timer_expired_backup"), "";
+    "lower_prio_no_advert"       Line     Later, CONTEST;
+    "higher_prio_send_advert"    Line     Later, YIELD;
+    "owner_ignore_adverts"       Line     Later, OWNER;
+    "skip_check_adv_addr"        Line     Differs, LIST;
+    "v3_checksum_as_v2"          Line     Differs, CHECKSUM;
+    "old_unicast_checksum"       Line     Ignored,
+        "what keepalived 1.3.6 and older sent is not understood";
+    "strict_mode"                Line     Later, STRICT;
+
+    "unicast_peer"               List     Later, PEER;
+    "unicast_src_ip"             Line     Later, SOURCE;
+    "unicast_ttl"                Line     Later, TTL;
+    "unicast_fault_no_peer"      Line     Later, "an instance without peers uses multicast";
+    "check_unicast_src"          Line     Later, UNICAST;
+    "mcast_src_ip"               Line     Later, SOURCE;
+    "mcast_dst_ip"               Line     Later, MULTICAST;
+    "track_src_ip"               Line     Later, SRC_GONE;
+    "vrf"                        Line     Later, "an instance without interface is an error";
+    "use_vmac"                   Line     Later, MAC;
+    "use_vmac_addr"              Line     Later, MAC;
+    "vmac_xmit_base"             Line     Later, MAC;
+    "use_ipvlan"                 Line     Later, "addresses go to the interface itself";
+    "kernel_rx_buf_size"         Line     Ignored, BUFFERS;
+
+    "track_script"               List     Differs,
+        "a script that is not defined is an error; it may be defined further down";
+    "track_interface"            List     Later, "only the interface of the instance is tracked";
+    "track_file"                 List     Later, TRACK;
+    "track_process"              List     Later, TRACK;
+    "track_bfd"                  List     Ignored, BFD;
+    "dont_track_primary"         Line     Later, "an interface that is down is always FAULT";
+    "linkbeat_use_polling"       Line     Ignored, LINKBEAT;
+
+    "notify_master"              Command  Differs, NOTIFY;
+    "notify_backup"              Command  Differs, NOTIFY;
+    "notify_fault"               Command  Differs, NOTIFY;
+    "notify_stop"                Command  Differs, STOP;
+    "notify_deleted"             Command  Later, "no instance is deleted while vipd runs";
+    "notify_master_rx_lower_pri" Command  Later,
+        "no script is run, but the log names the other MASTER";
+    "notify"                     Command  Differs,
+        "it runs after the script for the state, one at a time; variables VRRP_* tell it more";
+    "notify_priority_changes"    Line     Later, "changes of priority are only logged";
+    "smtp_alert"                 Line     Ignored, MAIL;
+    "debug"                      Line     Ignored, "it is not needed, vipd -D tells more";
+
+    "garp_master_delay"          Line     Same, "";
+    "garp_master_repeat"         Line     Same, "";
+    "garp_master_refresh"        Line     Same, "";
+    "garp_master_refresh_repeat" Line     Same, "";
+    "garp_lower_prio_delay"      Line     Same, "";
+    "garp_lower_prio_repeat"     Line     Same, "";
+    "garp_extra_if"              Line     Later, EXTRA;
+    "vmac_garp_intvl"            Line     Renamed("garp_extra_if"), "";
+
+    "lvs_sync_daemon_interface"  Line     Ignored, IPVS;
+    "lvs_sync_daemon_inteface"   Line     Renamed("lvs_sync_daemon_interface"), "";
+};
+
+const AUTHENTICATION: &[Row] = rows! { "authentication":
+    "auth_type"                  Line     Differs, "AH is an error, for RFC 3768 has removed it";
+    "auth_pass"                  Line     Differs,
+        "there must be one; 8 bytes of it count, and a longer one is cut with a warning";
+};
+
+const AUTH_HMAC: &[Row] = rows! { "auth_hmac":
+    "key"                        Line     Later, HMAC;
+    "active_key"                 Line     Later, HMAC;
+    "time_window"                Line     Later, HMAC;
+    "anti_replay"                Line     Later, HMAC;
+    "mode"                       Line     Later, HMAC;
+};
+
+const VIRTUAL_IPADDRESS: &[Row] = rows! { "virtual_ipaddress":
+    "dev"                        Line     Differs,
+        "the interface is not tracked: if it is down, the instance stays what it is";
+    "label"                      Line     Same, "";
+    "brd"                        Line     Differs, "with - there is none";
+    "broadcast"                  Line     Differs, "with - there is none";
+    "scope"                      Line     Differs,
+        "global, site, link, host or a number; other names are errors";
+    "no_track"                   Line     Ignored,
+        "it is not needed, dev is not tracked, and an address that vanishes is put back";
+    "peer"                       Line     Later, "the address gets no peer";
+    "preferred_lft"              Line     Later, "addresses may always be used to send from";
+    "noprefixroute"              Line     Later,
+        "the kernel makes a route to the network of the address";
+    "autojoin"                   Line     Later, "no multicast group is joined";
+    "home"                       Line     Later, NO_IPV6;
+    "-nodad"                     Line     Later, NO_IPV6;
+    "mngtmpaddr"                 Line     Later, NO_IPV6;
+    "use_vmac"                   Line     Later, MAC;
+};
+
+const UNICAST_PEER: &[Row] = rows! { "unicast_peer":
+    "min_ttl"                    Line     Later, TTL;
+    "max_ttl"                    Line     Later, TTL;
+};
+
+const TRACK_SCRIPT: &[Row] = rows! { "track_script":
+    "weight"                     Line     Differs, WEIGHT;
+    "reverse"                    Line     Same, "";
+    "noreverse"                  Line     Same, "";
+};
+
+const TRACK_INTERFACE: &[Row] = rows! { "track_interface":
+    "weight"                     Line     Later, TRACK;
+    "reverse"                    Line     Later, TRACK;
+};
+
+const TRACK_PROCESS: &[Row] = rows! { "track_process":
+    "weight"                     Line     Later, TRACK;
+    "reverse"                    Line     Later, TRACK;
+    "noreverse"                  Line     Later, TRACK;
+};
+
+const TRACK_BFD: &[Row] = rows! { "track_bfd":
+    "weight"                     Line     Ignored, BFD;
+    "reverse"                    Line     Ignored, BFD;
+    "noreverse"                  Line     Ignored, BFD;
+};
+
+pub(super) const TABLES: &[&[Row]] = &[
+    VRRP_INSTANCE,
+    AUTHENTICATION,
+    AUTH_HMAC,
+    VIRTUAL_IPADDRESS,
+    UNICAST_PEER,
+    TRACK_SCRIPT,
+    TRACK_INTERFACE,
+    TRACK_PROCESS,
+    TRACK_BFD,
+];

@@ -1,0 +1,330 @@
+//! Every word that a file of keepalived may hold, and what vipd makes of it: the tables behind
+//! `vipd.keepalived(5)`.
+//!
+//! That is release 2.4.3 with all that can be built into it, and words of older releases that are
+//! still found in files. A `virtual_server` and what else balances load is skipped as a whole, so
+//! what stands inside is not listed.
+
+/// A table: the section, and `"word" Form Support, note;` for each word.
+macro_rules! rows {
+    ($section:literal: $($word:literal $form:ident $support:expr, $note:expr;)*) => {
+        &[$($crate::config::dialect::Row {
+            section: $section,
+            word: $word,
+            form: $crate::config::dialect::Form::$form,
+            support: $support,
+            note: $note,
+        }),*]
+    };
+}
+
+mod global_defs;
+mod instance;
+mod outermost;
+mod rest;
+
+use Support::{Differs, Ignored, Later, Refused, Renamed, Same};
+
+/// What vipd makes of a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// It means what it means to keepalived.
+    Same,
+    /// It is there, and something about it is different: the note says what.
+    Differs,
+    /// An old word for this one of the same section, which means the same. What stands in it, if it
+    /// is a section, is listed there.
+    Renamed(&'static str),
+    /// Not supported yet: the note says what that means.
+    Later,
+    /// Taken, and nothing is done: the note says what is not done, or why nothing has to be.
+    Ignored,
+    /// An error: the note says why.
+    Refused,
+}
+
+impl Support {
+    /// What the manual calls it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Same => "same",
+            Differs => "differs",
+            Renamed(_) => "renamed",
+            Later => "later",
+            Ignored => "ignored",
+            Refused => "refused",
+        }
+    }
+}
+
+/// How a word is written in `keepalived.conf`. What is in braces behind a word that comes later or
+/// is ignored is not read at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `word VALUE...`
+    Line,
+    /// `word "COMMAND" [USER [GROUP]]`: with quotes and escapes as a shell has them.
+    Command,
+    /// `word { ... }`, with lines that begin with no keyword.
+    List,
+    /// `word { ... }`, with lines that begin with a keyword of the section of that name.
+    Table,
+    /// The same at the outermost level.
+    Section,
+    /// `word NAME { ... }` at the outermost level.
+    NamedSection,
+}
+
+/// A word.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The section, table or list it stands in; empty for the outermost level.
+    pub section: &'static str,
+    /// How it is written.
+    pub word: &'static str,
+    /// What follows it.
+    pub form: Form,
+    /// What vipd makes of it.
+    pub support: Support,
+    /// What is different, what is missing, or why; may be empty. It ends a message behind a colon.
+    pub note: &'static str,
+}
+
+// Notes that several tables need.
+const BFD: &str = "vipd runs no BFD; a check script can ask a daemon that does";
+const BUFFERS: &str = "vipd chooses the size of its buffers itself";
+const CHECKSUM: &str =
+    "it becomes v3_checksum = \"rfc9568\"; what is received is verified in both \
+     forms all the same";
+const CONTEST: &str = "a MASTER answers adverts of lower priority, at most once an interval";
+const IPVS: &str = "vipd balances no load";
+const LINKBEAT: &str = "it is not needed, the kernel tells when a link comes and goes";
+const LIST: &str = "off means off; without it VRRPv2 discards adverts with other addresses than \
+                    ours, where keepalived warns";
+const MAIL: &str = "vipd sends no mail; a notify script can";
+const MASTER_DOWN: &str = "a MASTER counts as down after 3 intervals and the skew time";
+const MULTICAST: &str = "adverts go to 224.0.0.18, and only those sent there are heard";
+const NO_IPV6: &str = "there is no IPv6 yet";
+const OWNER: &str = "an owner ignores adverts in VRRPv2 and heeds them in VRRPv3";
+const PACE: &str = "announcements follow each other without a pause";
+const STATIC: &str = "nothing static is set; leave that to the configuration of the network";
+const STRICT: &str = "nothing is refused but what vipd always refuses, and the MASTER answers on \
+                      its addresses";
+const TRACK: &str = "only scripts are tracked, and the interface of the instance";
+const UNICAST: &str = "adverts are multicast alone, from whatever address they come";
+const WEIGHT: &str =
+    "a MASTER advertises its new priority at once, and a better BACKUP then waits \
+     for its skew time alone";
+const YIELD: &str = "a MASTER that hears a higher priority gives way without a last advert";
+
+/// Words of vipd alone that are yet to come.
+const COMING: &[&[Row]] = &[
+    rows! { "":
+        "track_process"      NamedSection   Later, TRACK;
+        "track_route"        NamedSection   Later, TRACK;
+        "track_tcp"          NamedSection   Later, TRACK;
+        "track_ping"         NamedSection   Later, TRACK;
+    },
+    rows! { "global_defs":
+        "net_namespace"      Line           Later, "start vipd in the namespace instead";
+        "instance"           Line           Later,
+            "give each vipd a run directory of its own: vipd -r";
+        "use_pid_dir"        Line           Later,
+            "give each vipd a run directory of its own: vipd -r";
+        "vip_lease"          Line           Later, LEASE;
+        "socket_group"       Line           Later, "there is no control socket";
+    },
+    rows! { "vrrp_instance":
+        "track_tcp"          List           Later, TRACK;
+        "track_ping"         List           Later, TRACK;
+        "track_route"        List           Later, TRACK;
+        "notify_fifo"        Line           Later,
+            "use notify, which is run for every change of state";
+        "vip_lease"          Line           Later, LEASE;
+    },
+];
+
+const LEASE: &str = "addresses stay where a killed vipd left them";
+
+/// Words of vipd alone, which `keepalived.conf` may hold as well.
+const OWN: &[&[Row]] = &[
+    rows! { "global_defs":
+        "v3_checksum"        Line           Same, "";
+        "fast_handover"      Line           Same, "";
+        "notify_timeout"     Line           Same, "";
+    },
+    rows! { "vrrp_script":
+        "only_while"         Line           Same, "";
+        "start_delay"        Line           Same, "";
+        "fault_hold"         Line           Same, "";
+    },
+    rows! { "vrrp_instance":
+        "v3_checksum"        Line           Same, "";
+        "fast_handover"      Line           Same, "";
+        "notify_timeout"     Line           Same, "";
+    },
+];
+
+/// Words that the reader of `keepalived.conf` puts into words of our own, and these.
+const TRANSLATED: &[(&str, &str, &str)] = &[
+    ("global_defs", "v3_checksum_as_v2", "v3_checksum = \"rfc9568\""),
+    ("vrrp_instance", "v3_checksum_as_v2", "v3_checksum = \"rfc9568\""),
+    ("global_defs", "vrrp_min_garp", "vrrp_garp_master_repeat = 1 and vrrp_garp_master_delay = 0"),
+];
+
+/// The words of keepalived, section by section.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    let tables = [outermost::TABLES, global_defs::TABLES, instance::TABLES, rest::TABLES];
+    tables.into_iter().flatten().copied().flatten()
+}
+
+/// What `keepalived.conf` may hold here: the words of keepalived and our own.
+pub fn known() -> impl Iterator<Item = &'static Row> {
+    rows().chain(OWN.iter().copied().flatten())
+}
+
+/// What is to be said of a word in a section.
+#[must_use]
+pub fn find(section: &str, word: &str) -> Option<&'static Row> {
+    let coming = COMING.iter().copied().flatten();
+    rows().chain(coming).find(|row| row.section == section && row.word == word)
+}
+
+/// What the absence of a word means, if it is one that is missing here and not misspelt.
+#[must_use]
+pub fn absent(section: &str, word: &str) -> Option<&'static str> {
+    let row = find(section, word)?;
+    match row.support {
+        Later | Ignored | Refused => Some(row.note),
+        Same | Differs | Renamed(_) => None,
+    }
+}
+
+/// Why a syntax of our own does not take a word of keepalived: the message, and what to write
+/// instead, which may be empty. `None` if it is no such word.
+#[must_use]
+pub fn refusal(section: &str, word: &str) -> Option<(String, String)> {
+    let ours = TRANSLATED.iter().find(|(home, old, _)| (*home, *old) == (section, word));
+    if let Some((.., ours)) = ours {
+        return Some((format!("{word} is for keepalived.conf alone"), format!("write {ours}")));
+    }
+    let Row { support, note, .. } = find(section, word)?;
+    let message = match support {
+        Same | Differs => return None,
+        Renamed(new) => format!("{word} is an old word for {new}"),
+        Later => format!("{word} is not supported yet: {note}"),
+        Ignored | Refused => format!("{word} is not supported: {note}"),
+    };
+    Some((message, String::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::schema;
+
+    fn all() -> impl Iterator<Item = &'static Row> {
+        rows().chain(COMING.iter().copied().flatten())
+    }
+
+    /// Words of the tables of TOML, which lines do without.
+    const OF_TABLES: &[(&str, &str)] =
+        &[("virtual_ipaddress", "address"), ("track_script", "name")];
+
+    fn is_ours(section: &str, word: &str) -> bool {
+        let mut own = OWN.iter().copied().flatten();
+        OF_TABLES.contains(&(section, word))
+            || own.any(|row| (row.section, row.word) == (section, word))
+    }
+
+    /// Words that the reader of `keepalived.conf` uses up, and the schema never sees.
+    fn is_read_elsewhere(row: &Row) -> bool {
+        row.word.starts_with("include") && row.section.is_empty()
+            || (row.section, row.word) == ("track_script", "noreverse")
+            || TRANSLATED.iter().any(|(home, word, _)| (*home, *word) == (row.section, row.word))
+    }
+
+    #[test]
+    fn what_is_said_to_be_there_is_there() {
+        let known: Vec<_> = schema::keywords().chain(schema::sections()).collect();
+        for row in rows().filter(|row| matches!(row.support, Same | Differs)) {
+            let there = known.contains(&(row.section, row.word));
+            assert!(there != is_read_elsewhere(row), "{} {}", row.section, row.word);
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_said_to_be_there() {
+        for (section, word) in schema::keywords().chain(schema::sections()) {
+            let ours = is_ours(section, word);
+            let support = find(section, word).map(|row| row.support);
+            assert_eq!(ours, support.is_none(), "{section} {word}");
+            assert!(ours || matches!(support, Some(Same | Differs)), "{section} {word}");
+            assert_eq!(absent(section, word), None, "{section} {word}");
+            assert_eq!(refusal(section, word), None, "{section} {word}");
+        }
+    }
+
+    #[test]
+    fn every_word_is_there_once() {
+        let mut words: Vec<_> = all().map(|row| (row.section, row.word)).collect();
+        assert!(words.len() > 300, "only {}", words.len());
+        words.sort_unstable();
+        for pair in words.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
+    }
+
+    /// What stands in braces has a row of its own, and is of a form that has braces.
+    #[test]
+    fn every_section_is_a_word_itself() {
+        for row in all().filter(|row| !row.section.is_empty()) {
+            let home = all().find(|home| home.word == row.section);
+            let home = home.unwrap_or_else(|| panic!("{} {}", row.section, row.word));
+            assert!(!matches!(home.form, Form::Line | Form::Command), "{}", home.word);
+        }
+        for row in all() {
+            let outermost = matches!(row.form, Form::Section | Form::NamedSection);
+            assert!(!outermost || row.section.is_empty(), "{}", row.word);
+            assert!(row.form != Form::Table || !row.section.is_empty(), "{}", row.word);
+        }
+    }
+
+    #[test]
+    fn a_note_says_what_there_is_to_say() {
+        for Row { section, word, support, note, .. } in all() {
+            match support {
+                Same => assert_eq!(*note, "", "{section} {word}"),
+                Renamed(new) => {
+                    let new = find(section, new).unwrap_or_else(|| panic!("{word}: {new}"));
+                    assert!(!matches!(new.support, Renamed(_)), "{section} {word}");
+                    assert_eq!(*note, "", "{section} {word}");
+                }
+                Differs | Later | Ignored | Refused => {
+                    let fits = (10..=140).contains(&note.len())
+                        && note.starts_with(|c: char| c.is_lowercase() || c.is_ascii_digit())
+                        && !note.ends_with(['.', ' ']);
+                    let names = ["AH", "IPv6", "VRRPv2", "VRRPv3", "SIGUSR1"];
+                    let fits = fits || names.iter().any(|name| note.starts_with(name));
+                    assert!(fits, "{section} {word}: {note}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_said_by_its_kind() {
+        for (section, word, message, help) in [
+            ("", "vrrp_sync_group", "vrrp_sync_group is not supported yet: each instance ", ""),
+            ("global_defs", "smtp_server", "smtp_server is not supported: vipd sends no mail", ""),
+            ("vrrp_instance", "vmac_garp_intvl", "vmac_garp_intvl is an old word for g", ""),
+            ("global_defs", "vrrp_min_garp", "vrrp_min_garp is for keepalived.conf", "write vrrp"),
+        ] {
+            let (said, remedy) = refusal(section, word).unwrap();
+            assert!(said.starts_with(message) && remedy.starts_with(help), "{said} {remedy}");
+            assert_eq!(help.is_empty(), remedy.is_empty(), "{word}");
+        }
+        assert_eq!(refusal("vrrp_instance", "priorty"), None);
+    }
+}

@@ -1,0 +1,47 @@
+//! What stands outside of any braces.
+
+use super::Support::{Ignored, Later, Renamed, Same};
+use super::{Row, BFD, IPVS, LINKBEAT, PACE, STATIC, TRACK};
+
+const NAMESPACE: &str = "vipd stays in the network namespace it was started in, and takes the \
+                         addresses there; start it in the right one with ip netns exec";
+const GROUP: &str =
+    "each instance changes its state alone, so the addresses of a group may end up \
+     on different routers";
+
+pub(super) const TABLES: &[&[Row]] = &[rows! { "":
+    "include"                  Line          Same, "";
+    "includer"                 Line          Same, "";
+    "includem"                 Line          Same, "";
+    "includew"                 Line          Same, "";
+    "includeb"                 Line          Same, "";
+    "includea"                 Line          Same, "";
+    "global_defs"              Section       Same, "";
+    "vrrp_script"              NamedSection  Same, "";
+    "vrrp_instance"            NamedSection  Same, "";
+    "vrrp_sync_group"          NamedSection  Later, GROUP;
+    "track_file"               NamedSection  Later, TRACK;
+    "vrrp_track_file"          NamedSection  Renamed("track_file"), "";
+    "vrrp_track_process"       NamedSection  Later, TRACK;
+    "interface_up_down_delays" List          Later,
+        "an interface counts as down, and as up, at once";
+    "garp_group"               Section       Later, PACE;
+    "static_ipaddress"         List          Later, STATIC;
+    "static_routes"            List          Later, STATIC;
+    "static_rules"             List          Later, STATIC;
+    "track_group"              NamedSection  Later, STATIC;
+    "bfd_instance"             NamedSection  Ignored, BFD;
+    "linkbeat_interfaces"      List          Ignored, LINKBEAT;
+    "linkbeat_use_polling"     Line          Ignored, LINKBEAT;
+    "net_namespace"            Line          Later, NAMESPACE;
+    "net_namespace_ipvs"       Line          Ignored, IPVS;
+    "namespace_with_ipsets"    Line          Ignored, "vipd makes no ipsets";
+    "instance"                 Line          Ignored,
+        "vipd names nothing after it; give each vipd a run directory of its own with -r";
+    "use_pid_dir"              Line          Ignored,
+        "it is not needed, all files of vipd are in its run directory";
+    "child_wait_time"          Line          Ignored, "it is not needed, vipd is one process";
+    "virtual_server"           NamedSection  Ignored, IPVS;
+    "virtual_server_group"     NamedSection  Ignored, IPVS;
+    "SSL"                      Section       Ignored, IPVS;
+}];

@@ -1,0 +1,105 @@
+//! The other sections: checks, groups, trackers, and what is static.
+
+use super::Support::{Differs, Ignored, Later, Renamed, Same};
+use super::{Row, BFD, IPVS, MAIL, PACE, STATIC, TRACK, WEIGHT};
+
+const MEMBERS: &str = "its instances do not move together";
+const SCRIPT: &str = "it must be there and safe to run; one that cannot be run has failed";
+const GROUP_SCRIPT: &str = "it is not run; those of the instances are";
+const GROUP_TRACK: &str = "the instances of the group do not track it";
+
+const VRRP_SCRIPT: &[Row] = rows! { "vrrp_script":
+    "script"                     Command  Differs, SCRIPT;
+    "interval"                   Line     Same, "";
+    "timeout"                    Line     Differs,
+        "a run has failed when its time is over, and so has each start that it is then in the way of";
+    "weight"                     Line     Differs, WEIGHT;
+    "rise"                       Line     Same, "";
+    "fall"                       Line     Same, "";
+    "user"                       Line     Differs,
+        "without a group the script has all groups of the user";
+    "init_fail"                  Line     Differs,
+        "it works: the script has failed until it has succeeded rise times";
+};
+
+const VRRP_SYNC_GROUP: &[Row] = rows! { "vrrp_sync_group":
+    "group"                      List     Later, MEMBERS;
+    "track_interface"            List     Later, GROUP_TRACK;
+    "track_script"               List     Later, GROUP_TRACK;
+    "track_file"                 List     Later, GROUP_TRACK;
+    "track_process"              List     Later, GROUP_TRACK;
+    "track_bfd"                  List     Ignored, BFD;
+    "sync_group_tracking_weight" Line     Later, "weights always count";
+    "global_tracking"            Line     Renamed("sync_group_tracking_weight"), "";
+    "notify_master"              Command  Later, GROUP_SCRIPT;
+    "notify_backup"              Command  Later, GROUP_SCRIPT;
+    "notify_fault"               Command  Later, GROUP_SCRIPT;
+    "notify_stop"                Command  Later, GROUP_SCRIPT;
+    "notify"                     Command  Later, GROUP_SCRIPT;
+    "notify_priority_changes"    Line     Later, "changes of priority are only logged";
+    "smtp_alert"                 Line     Ignored, MAIL;
+};
+
+const TRACK_FILE: &[Row] = rows! { "track_file":
+    "file"                       Line     Later, TRACK;
+    "weight"                     Line     Later, TRACK;
+    "reverse"                    Line     Later, TRACK;
+    "noreverse"                  Line     Later, TRACK;
+    "init_file"                  Line     Later, "the file is not made";
+};
+
+const VRRP_TRACK_PROCESS: &[Row] = rows! { "vrrp_track_process":
+    "process"                    Line     Later, TRACK;
+    "param_match"                Line     Later, TRACK;
+    "weight"                     Line     Later, TRACK;
+    "quorum"                     Line     Later, TRACK;
+    "quorum_max"                 Line     Later, TRACK;
+    "delay"                      Line     Later, TRACK;
+    "terminate_delay"            Line     Later, TRACK;
+    "fork_delay"                 Line     Later, TRACK;
+    "full_command"               Line     Later, TRACK;
+};
+
+const GARP_GROUP: &[Row] = rows! { "garp_group":
+    "garp_interval"              Line     Later, PACE;
+    "gna_interval"               Line     Later, PACE;
+    "interface"                  Line     Later, PACE;
+    "interfaces"                 List     Later, PACE;
+};
+
+const TRACK_GROUP: &[Row] = rows! { "track_group":
+    "group"                      List     Later, STATIC;
+};
+
+const STATIC_IPADDRESS: &[Row] = rows! { "static_ipaddress":
+    "track_group"                Line     Later, STATIC;
+};
+
+const BFD_INSTANCE: &[Row] = rows! { "bfd_instance":
+    "neighbor_ip"                Line     Ignored, BFD;
+    "neighbour_ip"               Line     Ignored, BFD;
+    "source_ip"                  Line     Ignored, BFD;
+    "min_rx"                     Line     Ignored, BFD;
+    "min_tx"                     Line     Ignored, BFD;
+    "idle_tx"                    Line     Ignored, BFD;
+    "multiplier"                 Line     Ignored, BFD;
+    "passive"                    Line     Ignored, BFD;
+    "ttl"                        Line     Ignored, BFD;
+    "hoplimit"                   Line     Ignored, BFD;
+    "max_hops"                   Line     Ignored, BFD;
+    "multihop"                   Line     Ignored, BFD;
+    "weight"                     Line     Ignored, BFD;
+    "vrrp"                       Line     Ignored, BFD;
+    "checker"                    Line     Ignored, IPVS;
+};
+
+pub(super) const TABLES: &[&[Row]] = &[
+    VRRP_SCRIPT,
+    VRRP_SYNC_GROUP,
+    TRACK_FILE,
+    VRRP_TRACK_PROCESS,
+    GARP_GROUP,
+    TRACK_GROUP,
+    STATIC_IPADDRESS,
+    BFD_INSTANCE,
+];

@@ -1,0 +1,335 @@
+//! Statements to sections and entries, by the table of keepalived's words. What vipd has no use for
+//! is left out here, and told.
+
+use super::block::Statement;
+use super::define::has_reference;
+use super::{command, habit, translate};
+use crate::config::dialect::{known, Form, Row, Support};
+use crate::config::error::{quote, Place, Report};
+use crate::config::schema;
+use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
+use std::collections::BTreeMap;
+
+/// Makes the tree.
+pub fn shape(statements: Vec<Statement>, tree: Tree, report: &mut Report) -> Tree {
+    let mut shaper = Shaper { tree, told: BTreeMap::new(), report };
+    for statement in statements {
+        shaper.outermost(statement);
+    }
+    shaper.tell();
+    translate::translate(&mut shaper.tree, shaper.report);
+    shaper.tree
+}
+
+/// What there is to know of a word.
+fn find(section: &str, word: &str) -> Option<&'static Row> {
+    known().find(|row| row.section == section && row.word == word)
+}
+
+struct Shaper<'a> {
+    tree: Tree,
+    /// Words that vipd has no use for: where each was first, and how often.
+    told: BTreeMap<(&'static str, &'static str), (Place, usize)>,
+    report: &'a mut Report,
+}
+
+impl Shaper<'_> {
+    /// What stands outside of any section.
+    fn outermost(&mut self, mut statement: Statement) {
+        self.habits(&mut statement, false);
+        let Some(keyword) = statement.words.first().cloned() else {
+            return;
+        };
+        let Some(row) = self.row("", &keyword, &statement) else {
+            return;
+        };
+        if self.is_left_out(row, &statement) {
+            self.inner_words(row, &statement);
+            return;
+        }
+        self.section(row, statement);
+    }
+
+    /// Comments and semicolons that are none.
+    fn habits(&mut self, statement: &mut Statement, command: bool) {
+        if let Some(comment) = habit::slashes(statement, self.report) {
+            self.tree.comments.push(comment);
+        }
+        if !command {
+            habit::semicolon(statement, self.report);
+        }
+    }
+
+    /// What there is to know of a word; an error if nothing.
+    fn row(&mut self, section: &str, word: &Word, statement: &Statement) -> Option<&'static Row> {
+        let row = find(section, &word.text);
+        match row.map(|row| (row, row.support)) {
+            Some((row, Support::Renamed(now))) => {
+                let message = format!("{} is an old word for {now}", word.text);
+                self.report.warning(word.place, message).help(format!("write {now}"));
+                Some(find(section, now).unwrap_or(row))
+            }
+            Some((row, _)) => Some(row),
+            None => {
+                self.unknown(section, word, statement);
+                None
+            }
+        }
+    }
+
+    fn unknown(&mut self, section: &str, word: &Word, statement: &Statement) {
+        let inside = if section.is_empty() {
+            "outside of any section".into()
+        } else {
+            format!("in {section}")
+        };
+        let message = format!("unknown word {} {inside}", quote(&word.text));
+        let words: Vec<_> = known().filter(|row| row.section == section).map(|r| r.word).collect();
+        let mut help = habit::advice(&word.text, words.iter().copied());
+        let home = known().find(|row| row.word == word.text);
+        if let Some(home) = home.filter(|_| !help.contains(&word.text)) {
+            help = match home.section {
+                "" => "it stands outside of any section".into(),
+                home => format!("it belongs into {home}"),
+            };
+        }
+        let secret = section == "authentication";
+        self.report.error(word.place, &*message).help(help).secret(secret);
+        self.leave_out(statement, message);
+    }
+
+    /// Whether vipd has no use for a statement. Remembers to tell.
+    fn is_left_out(&mut self, row: &'static Row, statement: &Statement) -> bool {
+        let word = row.word;
+        match row.support {
+            Support::Same | Support::Differs | Support::Renamed(_) => return false,
+            Support::Refused => {
+                let message = format!("{word} is refused: {}", row.note);
+                self.report.error(statement.place(), &*message);
+                self.leave_out(statement, message);
+                return true;
+            }
+            Support::Later | Support::Ignored => {}
+        }
+        let told = self.told.entry((row.section, word)).or_insert((statement.place(), 0));
+        told.1 += 1;
+        self.leave_out(statement, reason(row));
+        true
+    }
+
+    fn leave_out(&mut self, statement: &Statement, reason: String) {
+        let place = statement.place();
+        let mut text = self.report.sources().text(place).to_owned();
+        if text.contains("auth_pass") {
+            text = "auth_pass ...".into();
+        }
+        if statement.block.is_some() {
+            text.push_str(" { ... }");
+        }
+        self.tree.left_out.push(LeftOut { text, reason, place });
+    }
+
+    /// Tells what was left out, each word once.
+    fn tell(&mut self) {
+        for ((section, word), (place, count)) in &self.told {
+            let Some(row) = find(section, word) else {
+                continue;
+            };
+            let warning = self.report.warning(*place, format!("{word} {}", reason(row)));
+            if *count > 1 {
+                warning.help(format!("it is there {count} times"));
+            }
+        }
+    }
+
+    /// Words that even keepalived does not know, in a section that vipd has no use for yet.
+    fn inner_words(&mut self, row: &'static Row, statement: &Statement) {
+        let named = matches!(row.form, Form::Section | Form::NamedSection | Form::Table);
+        if row.support != Support::Later || !named {
+            return;
+        }
+        for inner in statement.block.iter().flatten() {
+            if let Some(word) = inner.words.first().filter(|word| !word.text.starts_with("//")) {
+                self.row(row.word, word, inner);
+            }
+        }
+    }
+
+    fn section(&mut self, row: &'static Row, statement: Statement) {
+        let Statement { words, block } = statement;
+        let mut words = words.into_iter();
+        let Some(mut keyword) = words.next() else {
+            return;
+        };
+        keyword.text = row.word.into();
+        let name = if row.form == Form::NamedSection { words.next() } else { None };
+        if let Some(more) = words.next() {
+            self.unused(&more, &keyword.text);
+        }
+        if block.is_none() {
+            let message = format!("a {{ is missing behind {}", keyword.text);
+            self.report.error(keyword.place, message);
+        }
+        let mut entries = Vec::new();
+        for inner in block.into_iter().flatten() {
+            self.statement(row.word, inner, &mut entries);
+        }
+        let same = |section: &&mut Section| section.keyword.text == keyword.text && name.is_none();
+        match self.tree.sections.iter_mut().find(same).filter(|_| row.form == Form::Section) {
+            Some(section) => {
+                let before = core::mem::take(&mut section.entries);
+                let mut merged = before;
+                for entry in entries {
+                    add(entry, &mut merged, self.report);
+                }
+                section.entries = merged;
+            }
+            None => self.tree.sections.push(Section { keyword, name, entries }),
+        }
+    }
+
+    /// A statement in a section or table.
+    fn statement(&mut self, section: &str, mut statement: Statement, entries: &mut Vec<Entry>) {
+        let form = find(section, statement.keyword()).map(|row| row.form);
+        self.habits(&mut statement, form == Some(Form::Command));
+        let Some(word) = statement.words.first().cloned() else {
+            return;
+        };
+        let Some(row) = self.row(section, &word, &statement) else {
+            return;
+        };
+        if self.is_left_out(row, &statement) {
+            self.inner_words(row, &statement);
+            return;
+        }
+        let word = Word { text: row.word.into(), ..word };
+        let takes_block = matches!(row.form, Form::List | Form::Table);
+        match (&statement.block, takes_block) {
+            (Some(_), false) => {
+                let message = format!("{} takes no block", word.text);
+                self.report.error(word.place, &*message);
+                self.leave_out(&statement, message);
+                return;
+            }
+            (None, true) => {
+                let message = format!("{} is followed by a block in {{ }}", word.text);
+                self.report.error(word.place, &*message);
+                self.leave_out(&statement, message);
+                return;
+            }
+            _ => {}
+        }
+        let value = match row.form {
+            Form::Command => self.command(&word, &statement),
+            Form::Line | Form::Section | Form::NamedSection => {
+                self.line(section, &word, &statement)
+            }
+            Form::List => self.list(&word, statement),
+            Form::Table => self.table(&word, statement),
+        };
+        add(Entry { word, value }, entries, self.report);
+    }
+
+    fn command(&mut self, word: &Word, statement: &Statement) -> Value {
+        let Some(command) = statement.words.get(1) else {
+            return Value { data: Data::Line(Vec::new()), place: word.place };
+        };
+        let behind = statement.words.get(2..).unwrap_or_default();
+        let most = if word.text == "script" { 0 } else { 2 };
+        if let Some(more) = behind.get(most) {
+            self.unused(more, &word.text)
+                .help("a command with arguments stands in quotes as a whole");
+        }
+        command::value(command, behind.get(..most.min(behind.len())).unwrap_or_default())
+    }
+
+    fn line(&mut self, section: &str, word: &Word, statement: &Statement) -> Value {
+        let mut words = statement.words.get(1..).unwrap_or_default().to_vec();
+        let most = schema::most_words(section, &word.text).unwrap_or(usize::MAX);
+        if let Some(more) = words.get(most).cloned() {
+            let help = match find(section, &more.text) {
+                Some(_) => "every keyword begins a line",
+                None => "",
+            };
+            self.unused(&more, &word.text).help(help);
+            words.truncate(most);
+        }
+        for value in words.iter().filter(|word| has_reference(&word.text)) {
+            if word.text != "auth_pass" {
+                let message =
+                    format!("nothing is defined for {}: it stays as it is", quote(&value.text));
+                self.report.warning(value.place, message);
+            }
+        }
+        let place = words.first().map_or(word.place, |_| statement_place(&words));
+        Value { data: Data::Line(words), place }
+    }
+
+    fn unused(&mut self, word: &Word, keyword: &str) -> &mut crate::config::error::Problem {
+        let message = format!("{} behind {keyword} is not used", quote(&word.text));
+        self.report.warning(word.place, message).secret(keyword.contains("pass"))
+    }
+
+    fn list(&mut self, word: &Word, statement: Statement) -> Value {
+        let mut items = Vec::new();
+        if let Some(more) = statement.words.get(1).cloned() {
+            self.unused(&more, &word.text);
+        }
+        for mut line in statement.block.into_iter().flatten() {
+            self.habits(&mut line, false);
+            if line.block.is_some() {
+                self.report.error(line.place(), format!("no block can stand in {}", word.text));
+            }
+            if !line.words.is_empty() {
+                let place = line.place();
+                items.push(Value { data: Data::Line(line.words), place });
+            }
+        }
+        Value { data: Data::List(items), place: word.place }
+    }
+
+    fn table(&mut self, word: &Word, statement: Statement) -> Value {
+        let mut entries = Vec::new();
+        for inner in statement.block.into_iter().flatten() {
+            self.statement(&word.text, inner, &mut entries);
+        }
+        Value { data: Data::Table(entries), place: word.place }
+    }
+}
+
+/// Why vipd has no use for a word.
+fn reason(row: &Row) -> String {
+    match row.support {
+        Support::Later => format!("is not supported yet: {}", row.note),
+        _ => format!("is ignored: {}", row.note),
+    }
+}
+
+fn statement_place(words: &[Word]) -> Place {
+    Statement { words: words.to_vec(), block: None }.place()
+}
+
+/// Adds an entry to those before it: lists and tables grow, of anything else the last one counts.
+fn add(entry: Entry, entries: &mut Vec<Entry>, report: &mut Report) {
+    let Some(before) = entries.iter_mut().find(|other| other.word.text == entry.word.text) else {
+        entries.push(entry);
+        return;
+    };
+    match (&mut before.value.data, entry.value.data) {
+        (Data::List(items), Data::List(more)) if !entry.word.text.starts_with("notify") => {
+            items.extend(more);
+        }
+        (Data::Table(table), Data::Table(more)) if entry.word.text == "authentication" => {
+            for entry in more {
+                add(entry, table, report);
+            }
+        }
+        (_, data) => {
+            let word = &entry.word;
+            let message = format!("{} is there twice: the last one counts", word.text);
+            report.warning(word.place, message).secret(word.text.contains("pass"));
+            before.value = Value { data, place: entry.value.place };
+            before.word = entry.word;
+        }
+    }
+}

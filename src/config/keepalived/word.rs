@@ -1,0 +1,180 @@
+//! A line as words and braces.
+
+use super::line::Line;
+use crate::config::dialect::{self, Form};
+use crate::config::error::{Place, Report};
+use crate::config::tree::Word;
+
+/// What a line consists of.
+#[derive(Clone, Debug)]
+pub enum Token {
+    /// A word, without its quotes.
+    Word(Word),
+    /// `{`
+    Open(Place),
+    /// `}`
+    Close(Place),
+}
+
+/// Words of load balancing that are followed by a command.
+const OTHER_COMMANDS: &[&str] =
+    &["misc_path", "notify_up", "notify_down", "quorum_up", "quorum_down"];
+
+/// Whether a command follows a word, wherever it stands.
+fn is_command(word: &str) -> bool {
+    let command = |row: &dialect::Row| row.form == Form::Command && row.word == word;
+    dialect::rows().any(command) || OTHER_COMMANDS.contains(&word)
+}
+
+/// Takes a line apart. Braces stand anywhere; double quotes keep white space and braces together,
+/// and for commands single quotes do, too.
+#[must_use]
+pub fn tokens(line: &Line, report: &mut Report) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut command = false;
+    let mut first = true;
+    let mut at = 0;
+    while let Some(char) = line.text.get(at..).and_then(|rest| rest.chars().next()) {
+        let end = at + char.len_utf8();
+        match char {
+            char if char.is_ascii_whitespace() => at = end,
+            '{' | '}' => {
+                let place = line.place(at..end);
+                tokens.push(if char == '{' { Token::Open(place) } else { Token::Close(place) });
+                (first, command, at) = (true, false, end);
+            }
+            _ => {
+                let (word, end) = match command {
+                    true => shell_word(line, at, report),
+                    false => plain_word(line, at, report),
+                };
+                if first {
+                    command = is_command(&word.text);
+                }
+                tokens.push(Token::Word(word));
+                (first, at) = (false, end);
+            }
+        }
+    }
+    tokens
+}
+
+/// How long `${NAME}` is at the beginning of a text: its braces are no braces of ours.
+fn reference(text: &str) -> usize {
+    let inner = text.strip_prefix("${").and_then(|inner| inner.split_once('}'));
+    match inner {
+        Some((name, _)) if !name.contains(['{', '"']) && name.len() < 64 => name.len() + 3,
+        _ => 0,
+    }
+}
+
+/// A word as most keywords have them. There are no escapes.
+fn plain_word(line: &Line, at: usize, report: &mut Report) -> (Word, usize) {
+    let rest = line.text.get(at..).unwrap_or_default();
+    if let Some(inner) = rest.strip_prefix('"') {
+        let (len, closed) = inner.find('"').map_or((inner.len(), 0), |len| (len, 1));
+        let end = at + 1 + len + closed;
+        if closed == 0 {
+            unclosed(line, at, '"', report);
+        }
+        let text = inner.get(..len).unwrap_or_default().into();
+        return (Word { text, place: line.place(at..end) }, end);
+    }
+    let mut len = 0;
+    while let Some(char) = rest.get(len..).and_then(|rest| rest.chars().next()) {
+        match reference(rest.get(len..).unwrap_or_default()) {
+            0 if char.is_ascii_whitespace() || matches!(char, '"' | '{' | '}') => break,
+            0 => len += char.len_utf8(),
+            more => len += more,
+        }
+    }
+    (line.word(at..at + len), at + len)
+}
+
+/// A word of a command: quotes anywhere, and escapes that stay for later.
+fn shell_word(line: &Line, at: usize, report: &mut Report) -> (Word, usize) {
+    let rest = line.text.get(at..).unwrap_or_default();
+    let (mut text, mut quote, mut len) = (String::new(), None, 0);
+    while let Some(char) = rest.get(len..).and_then(|rest| rest.chars().next()) {
+        let behind = rest.get(len..).unwrap_or_default();
+        let more = reference(behind);
+        match (char, quote) {
+            ('\\', _) if behind.len() > 1 => {
+                let two: String = behind.chars().take(2).collect();
+                text.push_str(&two);
+                len += two.len();
+                continue;
+            }
+            ('"' | '\'', None) => quote = Some((char, at + len)),
+            (char, Some((open, _))) if char == open => quote = None,
+            (char, None) if more == 0 && (char.is_ascii_whitespace() || "{}".contains(char)) => {
+                break
+            }
+            _ if more > 0 => {
+                text.push_str(behind.get(..more).unwrap_or_default());
+                len += more;
+                continue;
+            }
+            _ => text.push(char),
+        }
+        len += char.len_utf8();
+    }
+    if let Some((open, start)) = quote {
+        unclosed(line, start, open, report);
+    }
+    (Word { text, place: line.place(at..at + len) }, at + len)
+}
+
+fn unclosed(line: &Line, at: usize, quote: char, report: &mut Report) {
+    report
+        .error(line.place(at..at + 1), format!("there is no second {quote} in this line"))
+        .secret(line.text.contains("pass"))
+        .help("a text in quotes ends in the line it begins in");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> (String, usize) {
+        let mut line = Line::default();
+        line.push_exact(text, 0);
+        let mut report = Report::new("f", text);
+        let show = |token: &Token| match token {
+            Token::Word(word) => format!("<{}>", word.text),
+            Token::Open(_) => "{".into(),
+            Token::Close(_) => "}".into(),
+        };
+        let tokens = tokens(&line, &mut report);
+        (tokens.iter().map(show).collect(), report.error_count())
+    }
+
+    #[test]
+    fn words_and_braces() {
+        for (text, expected) in [
+            ("vrrp_instance VI_1{", "<vrrp_instance><VI_1>{"),
+            ("a { b } } c", "<a>{<b>}}<c>"),
+            ("router_id \"a {b}\" c", "<router_id><a {b}><c>"),
+            ("a b\"c d\"e", "<a><b><c d><e>"),
+            ("auth_pass 'a b'", "<auth_pass><'a><b'>"),
+            ("interface ${IF}.5 $X{", "<interface><${IF}.5><$X>{"),
+            ("script \"a 'b c'\" d", "<script><a 'b c'><d>"),
+            ("script '/bin/x \"{y}\"' }", "<script></bin/x \"{y}\">}"),
+            ("script /bin/'a b'\"c\"d e", "<script></bin/a bcd><e>"),
+            (r#"notify "a \"b\" c" u"#, r#"<notify><a \"b\" c><u>"#),
+            ("notify ${X}y }", "<notify><${X}y>}"),
+            ("\u{a0}a ä", "<\u{a0}a><ä>"),
+            ("a \"\"", "<a><>"),
+            ("a { script 'b }' }", "<a>{<script><b }>}"),
+        ] {
+            assert_eq!(shown(text), (expected.to_owned(), 0), "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_without_an_end_are_errors() {
+        assert_eq!(shown("a \"b c }"), ("<a><b c }>".into(), 1));
+        assert_eq!(shown("script 'b c }"), ("<script><b c }>".into(), 1));
+        assert_eq!(shown("script \\"), ("<script><\\>".into(), 0));
+    }
+}
