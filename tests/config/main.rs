@@ -308,6 +308,29 @@ fn no_truncation_and_no_mutation_panics() {
     assert!(each < Duration::from_millis(20), "{each:?} for each of {runs}");
 }
 
+/// Whatever is misspelt in UCI, its password is not shown.
+#[test]
+fn no_mutation_shows_a_password() {
+    let text = case("uci-openwrt.uci");
+    let start = text.find("config vrrp_instance").unwrap();
+    let text = &text.as_bytes()[start..];
+    let shows = |bytes: &[u8]| {
+        let (_, report) = read("f", bytes, &Reading::strict(Format::Uci), &|_, _| {});
+        let said = report.to_string();
+        assert!(!said.contains("s3cret"), "{}\n{said}", String::from_utf8_lossy(bytes));
+    };
+    for at in 0..text.len() {
+        let mut mutant = text.to_vec();
+        for byte in b"\0\"';#\n\\ -x_\xff" {
+            mutant[at] = *byte;
+            shows(&mutant);
+        }
+        mutant.remove(at);
+        shows(&mutant);
+        shows(&text[..at]);
+    }
+}
+
 #[test]
 fn a_megabyte_of_anything_ends() {
     const SIZE: usize = 1 << 20;

@@ -305,3 +305,120 @@ fn track(section: &Section) -> Vec<Word> {
     words.extend(weight.and(section.last("direction")).cloned());
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::uci::{layout, syntax};
+
+    fn resolved(text: &str, reference: (&str, &str), value: &str) -> (Vec<String>, String) {
+        let mut report = Report::new("f", text);
+        let mut file = syntax::read(text, &mut report).unwrap();
+        file.sections.iter_mut().for_each(layout::name);
+        let mut left_out = LeftOuts::default();
+        let mut definitions = Definitions::new(&file.sections, &mut left_out, &mut report);
+        let value = Word { text: value.into(), place: Place::new(0, value.len()) };
+        let lines = definitions.lines(reference, &value, &mut report);
+        let text = |line: Vec<Word>| {
+            line.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        (lines.into_iter().map(text).collect(), report.to_string())
+    }
+
+    #[test]
+    fn names_stand_for_the_lines_of_the_package() {
+        const ADDRESSES: (&str, &str) = ("vrrp_instance", "virtual_ipaddress");
+        const ROUTES: (&str, &str) = ("vrrp_instance", "virtual_routes");
+        const PEERS: (&str, &str) = ("vrrp_instance", "unicast_peer");
+        const INTERFACES: (&str, &str) = ("vrrp_instance", "track_interface");
+        const SCRIPTS: (&str, &str) = ("vrrp_instance", "track_script");
+        for (reference, section, line) in [
+            (ADDRESSES, "ipaddress a;o address '10.0.0.1/24'", "10.0.0.1/24"),
+            (ADDRESSES, "ipaddress a;o address '10.0.0.1' ;o scope 'link'", "10.0.0.1 scope link"),
+            (
+                ADDRESSES,
+                "ipaddress a;o address '10.0.0.1';o device 'eth0';o label_suffix '1';o scope 'site'",
+                "10.0.0.1 dev eth0 label eth0:1 scope site",
+            ),
+            (
+                ADDRESSES,
+                "ipaddress a;o address '10.0.0.1';o device 'eth0'",
+                "10.0.0.1 dev eth0 label eth0:vip",
+            ),
+            (
+                ADDRESSES,
+                "ipaddress a;o address '10.0.0.1';o device 'twelve.bytes'",
+                "10.0.0.1 dev twelve.bytes",
+            ),
+            (ADDRESSES, "ipaddress a;o address 'fd00::1/64';o device 'e'", "fd00::1/64 dev e"),
+            (
+                ROUTES,
+                "route a;o address '10.0.0.0/8';o gateway '10.0.0.1';o device 'e';o table '5'",
+                "10.0.0.0/8 via 10.0.0.1 dev e table 5",
+            ),
+            (
+                ROUTES,
+                "route a;o src_addr '10.0.0.9';o address '10.0.0.0/8';o device 'e'",
+                "src 10.0.0.9 10.0.0.0/8 dev e",
+            ),
+            (
+                ROUTES,
+                "route a;o address '10.0.0.0/8';o blackhole '1';o device 'e'",
+                "blackhole 10.0.0.0/8",
+            ),
+            (ROUTES, "route a;o address '10.0.0.0/8';o blackhole '0'", "10.0.0.0/8"),
+            (
+                PEERS,
+                "peer a;o address '10.0.0.2';o min_ttl '254';o max_ttl '255'",
+                "10.0.0.2 min_ttl 254 max_ttl 255",
+            ),
+            (INTERFACES, "track_interface a;o value 'e';o weight '5'", "e weight 5"),
+            (INTERFACES, "track_interface a;o value 'e'", "e"),
+            (
+                SCRIPTS,
+                "track_script a;o value 's';o weight '5';o direction 'reverse'",
+                "s weight 5 reverse",
+            ),
+            (SCRIPTS, "track_script a;o value 's';o direction 'reverse'", "s"),
+        ] {
+            let text = format!("config {}", section.replace(';', "\n"));
+            let (lines, said) = resolved(&text, reference, "a");
+            assert_eq!((lines, said.as_str()), (vec![line.to_owned()], ""), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_a_name_is_looked_up() {
+        let text = "config ipaddress\no name 'a b'\no address 1\nconfig ipaddress c\no address 2\n\
+                    config vrrp_script s\nconfig vrrp_script\no name c\n";
+        let addresses = ("vrrp_instance", "virtual_ipaddress");
+        let scripts = ("vrrp_instance", "track_script");
+        for (reference, value, lines) in [
+            (addresses, "c", &["2"][..]),
+            (addresses, " c  c ", &["2", "2"]),
+            (addresses, "c dev eth0", &["c dev eth0"]),
+            (addresses, "10.0.0.1/24", &["10.0.0.1/24"]),
+            (addresses, " ", &[" "]),
+            (scripts, "s", &["s"]),
+            (scripts, "s c", &["s", "c"]),
+            (scripts, "s weight 5", &["s weight 5"]),
+            (scripts, "x", &["x"]),
+            (("vrrp_instance", "interface"), "c", &["c"]),
+        ] {
+            assert_eq!(resolved(text, reference, value).0, lines, "{value}");
+        }
+        let text = "config ipaddress lan_vip\no address 1\n";
+        let (lines, said) = resolved(text, addresses, "lan_vpi");
+        assert!(lines.is_empty(), "{lines:?}");
+        let expected = "there is no ipaddress \"lan_vpi\"";
+        assert!(said.contains(expected) && said.contains("did you mean \"lan_vip\"?"), "{said}");
+        assert_eq!(resolved("", addresses, "cc").0, ["cc"]);
+    }
+
+    #[test]
+    fn a_line_has_an_end() {
+        let long = format!("config ipaddress a\no address '{}'\n", "x".repeat(LONGEST));
+        assert!(resolved(&long, ("", ""), "a").1.contains("longer than 255 bytes"));
+        assert_eq!(resolved(&long.replacen("xx", "x", 1), ("", ""), "a").1, "");
+    }
+}

@@ -28,7 +28,7 @@ pub fn read(mut file: File, report: &mut Report) -> Option<Tree> {
 
 /// `globals` is another word for `global_defs`. Other sections may have their name as an option:
 /// there it may have any characters.
-fn name(section: &mut Section) {
+pub fn name(section: &mut Section) {
     if section.keyword.text == "globals" {
         section.keyword.text = "global_defs".into();
     }

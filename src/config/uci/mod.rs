@@ -25,3 +25,15 @@ pub fn parse(text: &str, report: &mut Report) -> Option<Tree> {
     let file = syntax::read(text, report)?;
     layout::read(file, report)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_not_read() {
+        let text = "#\n".repeat(LONGEST / 2 + 1);
+        let mut report = Report::new("f", &text);
+        assert!(parse(&text, &mut report).is_none() && report.to_string().contains("too long"));
+    }
+}

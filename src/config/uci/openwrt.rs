@@ -100,7 +100,7 @@ fn authentication(entries: &mut Vec<Entry>, left_out: &mut LeftOuts, report: &mu
         // The package ignores it, so that it may have been forgotten there.
         [Entry { word, value }] if word.text == "auth_type" => {
             let reason = "has no effect without auth_pass: adverts carry no password";
-            report.warning(word.place, format!("auth_type {reason}"));
+            report.warning(word.place, format!("auth_type {reason}")).secret(true);
             let value = value.word().map_or(String::new(), |word| word.text);
             let line = format!("option auth_type {}", quoted(&value));
             left_out.keep(word.place, reason.into(), line);
@@ -117,4 +117,66 @@ fn is_authentication(word: &str) -> bool {
     let known = keywords().any(|(section, known)| section == "vrrp_instance" && known == word)
         || dialect::find("vrrp_instance", word).is_some();
     !known && (nearest(word, WORDS.into_iter()).is_some() || is_secret(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{read_tree, Format, Reading};
+
+    fn said(file: &str, text: &str) -> String {
+        let (tree, report) = read_tree(file, text.as_bytes(), &Reading::strict(Format::Uci));
+        assert_eq!(tree.is_none(), report.has_errors(), "{report}");
+        report.to_string()
+    }
+
+    #[test]
+    fn a_configuration_that_is_not_used_says_how_it_would_be() {
+        for (file, text, help) in [
+            (
+                "/etc/config/keepalived",
+                "config globals 'globals'\n\toption enabled '0'\n\toption misspelt '1'\n",
+                "uci set keepalived.globals.enabled=1; uci commit keepalived",
+            ),
+            (
+                "/etc/config/vipd",
+                "config global_defs\n\toption enabled 'no'\n",
+                "uci set vipd.@global_defs[0].enabled=1; uci commit vipd",
+            ),
+            ("f", "config globals\n\toption enabled '0'\n", "write option enabled '1'"),
+            ("f", "config globals\n\toption enabled 'so'\n", "enabled must be 0 or 1, not \"so\""),
+            (
+                "f",
+                "config globals\n\toption alt_config_file '/etc/ka.conf'\n",
+                "start vipd -f /etc/ka.conf -F keepalived",
+            ),
+        ] {
+            let said = said(file, text);
+            assert!(said.contains(help) && said.matches("error:").count() == 1, "{said}");
+        }
+        assert_eq!(said("f", "config globals\n\toption enabled '1'\n"), "");
+    }
+
+    #[test]
+    fn a_direction_needs_a_weight() {
+        let script = |options: &str| said("f", &format!("config vrrp_script 'a'\n{options}"));
+        assert_eq!(script("option weight '5'\noption direction 'noreverse'\n"), "");
+        assert!(script("option direction 'reverse'\n").contains("no effect without weight"));
+    }
+
+    #[test]
+    fn misspelt_passwords_are_passwords() {
+        for (word, expected) in [
+            ("auth_type", true),
+            ("auth_pass", true),
+            ("auth_pas", true),
+            ("uath_pass", true),
+            ("password", true),
+            ("auth_hmac", false),
+            ("advert_int", false),
+            ("preempt", false),
+            ("pritority", false),
+        ] {
+            assert_eq!(super::is_authentication(word), expected, "{word}");
+        }
+    }
 }

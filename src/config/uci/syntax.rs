@@ -53,7 +53,7 @@ impl Section {
 /// Whether a text has to do with passwords, so that it is not to be shown.
 pub fn is_secret(text: &[u8]) -> bool {
     let any = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
-    any(b"auth") || any(b"passw")
+    any(b"auth") || any(b"passw") || any(b"_pass")
 }
 
 /// Reads the statements. Returns nothing, and the report tells why, if one of them is wrong.
@@ -358,4 +358,87 @@ fn is_identifier(text: &str) -> bool {
 /// A value as it is written in a file.
 pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (Option<File>, String) {
+        let mut report = Report::new("f", text);
+        let file = read(text, &mut report);
+        (file, report.to_string())
+    }
+
+    /// Each section as `TYPE NAME: WORD=VALUE,VALUE ...`.
+    fn shown(file: &File) -> Vec<String> {
+        let setting = |it: &Setting| {
+            let values: Vec<_> = it.values.iter().map(|value| value.text.as_str()).collect();
+            format!(" {}{}{}", it.word.text, if it.list { "+=" } else { "=" }, values.join(","))
+        };
+        let section = |it: &Section| {
+            let settings: String = it.settings.iter().map(setting).collect();
+            format!("{}:{settings}", it.label())
+        };
+        file.sections.iter().map(section).collect()
+    }
+
+    #[test]
+    fn sections_are_what_libuci_makes_of_them() {
+        for (text, sections, warnings) in [
+            ("config a b\noption c d\n", &["a b: c=d"][..], 0),
+            ("c a\no c d\nc a\nl c d\nl c e", &["this a: c=d", "this a: c+=d,e"], 0),
+            ("c a b\no c d\nc x y\nc a b\no c e\no f g", &["a b: c=e f=g", "x y:"], 2),
+            ("c a b\no c d\nl c e", &["a b: c+=d,e"], 1),
+            ("c a b\nl c d\nl c e\no c f", &["a b: c=f"], 1),
+            ("c a b\no c d\no c\no x ''", &["a b: c=d"], 2),
+            ("c a b ; o c 'd';o e 'f'", &["a b: c=d e=f"], 0),
+            ("package x-y\nc a b\n\n", &["a b:"], 0),
+            ("c a ''\no c 'd'\r\n", &["this a: c=d"], 0),
+            ("\u{feff}c a b\r\n\to c 'd'\r\n", &["a b: c=d"], 0),
+            ("", &[], 0),
+        ] {
+            let (file, said) = parsed(text);
+            assert_eq!(shown(&file.unwrap_or_else(|| panic!("{said}"))), sections, "{text}");
+            assert_eq!(said.matches("warning:").count(), warnings, "{said}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_statement_is_told() {
+        let text = "config\nconfig a-b c-d\noption\no 'x y' z\no x y z\nfoo\nl\no a 'b\n\tlist x\n";
+        let (file, said) = parsed(text);
+        assert!(file.is_none());
+        assert_eq!(said.matches("error:").count(), 8, "{said}");
+        assert!(said.contains("f:8:5: error: this quote is not closed"), "{said}");
+    }
+
+    #[test]
+    fn a_quoted_text_may_hold_what_looks_like_a_command() {
+        let text = "c a b\no script 'cat <<E\noption x\nE'\no c 'd'\n";
+        let (file, said) = parsed(text);
+        let file = file.unwrap_or_else(|| panic!("{said}"));
+        assert_eq!(shown(&file), ["a b: script=cat <<E\noption x\nE c=d"]);
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        for line in [
+            "option auth_pass 's3cret' more",
+            "option auth_pass s3cret more",
+            "option auth_pass more s3cret",
+            "option auth-pass s3cret",
+            "option auth_pass 's3cret",
+            "auth_pass s3cret",
+            "optio auth_pass 's3cret'",
+            "o auth_pass 's3cret'; foo",
+            "foo; o auth_pass 's3cret'",
+            "option auth_pass 'a\nb' s3cret",
+            "option auth_pass 's3cret'\n\toption auth_pass 's3cret'",
+            "option password 's3cret' x",
+        ] {
+            let (_, said) = parsed(&format!("config vrrp_instance 'a'\n\t{line}\n"));
+            assert!(!said.is_empty() && !said.contains("s3cret"), "{line}: {said}");
+        }
+    }
 }
