@@ -60,6 +60,8 @@ pub struct ScriptUser {
 pub struct Command {
     /// How it is to be run.
     pub line: CommandLine,
+    /// Who runs it, if it says so itself.
+    pub user: Option<ScriptUser>,
     /// Where it was said.
     pub place: Place,
 }
@@ -81,7 +83,7 @@ pub struct VrrpScript {
     pub name: String,
     /// Where the section begins.
     pub place: Place,
-    /// `script`
+    /// `script`; its user stands in `user`.
     pub script: Command,
     /// `interval` between the starts of two runs. Default 1 s.
     pub interval: Duration,
@@ -114,6 +116,8 @@ pub struct VrrpInstance {
     pub place: Place,
     /// `interface` that the adverts use.
     pub interface: String,
+    /// Where the value of `interface` stands.
+    pub interface_place: Place,
     /// `virtual_router_id`
     pub virtual_router_id: Vrid,
     /// `priority`, 1 to 255. Default 100; 255 owns the addresses.
@@ -184,6 +188,8 @@ pub struct VirtualIpAddress {
     pub prefix_len: u8,
     /// `dev`: the interface it goes to, if not the instance's.
     pub dev: Option<String>,
+    /// Where the value of `dev` stands.
+    pub dev_place: Place,
     /// `label`: at most 15 characters.
     pub label: Option<String>,
     /// `brd`: the broadcast address.

@@ -229,8 +229,12 @@ mod tests {
     }
 
     /// Words of the tables of TOML, which lines do without.
-    const OF_TABLES: &[(&str, &str)] =
-        &[("virtual_ipaddress", "address"), ("track_script", "name")];
+    const OF_TABLES: &[(&str, &str)] = &[
+        ("virtual_ipaddress", "address"),
+        ("track_script", "name"),
+        ("command", "script"),
+        ("command", "user"),
+    ];
 
     fn is_ours(section: &str, word: &str) -> bool {
         let mut own = OWN.iter().copied().flatten();

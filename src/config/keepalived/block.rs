@@ -104,7 +104,10 @@ impl Builder {
 
     fn open(&mut self, place: Place, report: &mut Report) {
         // A brace at the beginning of a line belongs to the line before.
-        let owner = self.current.take().or_else(|| self.list().pop_if(|last| last.block.is_none()));
+        let owner = self.current.take().or_else(|| {
+            let list = self.list();
+            list.last().is_some_and(|last| last.block.is_none()).then(|| list.pop()).flatten()
+        });
         let mut owner = owner.unwrap_or_else(|| {
             report.error(place, "nothing stands before this {").help("a block has a keyword");
             Statement::default()

@@ -78,7 +78,7 @@ impl<'a> Expander<'a> {
     pub fn next(&mut self) -> Option<Line> {
         while let Some(frame) = self.frames.last_mut() {
             let line = match frame {
-                Frame::File { .. } => self.from_file(),
+                Frame::File { .. } => self.next_of_file(),
                 Frame::Lines { lines, next } => {
                     *next += 1;
                     lines.get(*next - 1).cloned()
@@ -162,7 +162,7 @@ impl<'a> Expander<'a> {
 
     /// The next line of the file on top, with those that it goes on in. A definition of several
     /// lines is taken in here.
-    fn from_file(&mut self) -> Option<Line> {
+    fn next_of_file(&mut self) -> Option<Line> {
         loop {
             let mut parts = Vec::new();
             let mut ended = false;
@@ -333,10 +333,12 @@ impl<'a> Expander<'a> {
                 }
                 Err(reason) => {
                     let message = format!("cannot include {}: {reason}", path.display());
-                    if include.must_read && !(has_wildcard(include.pattern) && !path.exists()) {
-                        self.report.error(place, message);
-                    } else if !has_wildcard(include.pattern) || path.exists() {
-                        self.report.warning(place, message);
+                    // A pattern may mean nothing, and a broken link is nothing.
+                    if !has_wildcard(include.pattern) || path.exists() {
+                        match include.must_read {
+                            true => self.report.error(place, message),
+                            false => self.report.warning(place, message),
+                        };
                     }
                 }
             }

@@ -36,7 +36,7 @@ pub fn include(text: &str) -> Option<Include<'_>> {
     Some(Include {
         pattern: inner.unwrap_or(pattern),
         at,
-        must_read: kind != "",
+        must_read: !kind.is_empty(),
         must_match: matches!(kind, "w" | "a"),
     })
 }

@@ -41,7 +41,7 @@ fn line(text: &str, place: Place) -> Value {
 
 /// Whether a flag without a value, or with one, is on.
 fn is_on(value: &Value) -> bool {
-    !value.word().is_some_and(|word| schema::truth(&word.text) == Some(false))
+    value.word().is_none_or(|word| schema::truth(&word.text) != Some(false))
 }
 
 /// Changes the number behind a keyword if `wrong`, and says what it is taken for.
