@@ -107,14 +107,16 @@ impl<'t, 'r> Parser<'t, 'r> {
 
     /// The file, and whether a quote may be missing.
     fn file(mut self) -> (File, bool) {
+        let mut begin = 0;
         while let Some(command) = self.lexer.command() {
-            self.start = command.place.start();
+            let before = core::mem::replace(&mut begin, command.place.start());
+            self.start = begin;
             match command.text.as_str() {
                 "config" | "c" => self.config(),
                 "option" | "o" => self.setting(false),
                 "list" | "l" => self.setting(true),
                 "package" | "p" => self.package(),
-                _ => self.unknown(&command),
+                _ => self.unknown(&command, before),
             }
         }
         let doubtful = self.lexer.is_doubtful();
@@ -136,14 +138,14 @@ impl<'t, 'r> Parser<'t, 'r> {
             return self.open_unknown();
         };
         if !keyword.text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let message = format!("{} cannot be the type of a section", quote(&keyword.text));
+            let message = format!("{} cannot be the type of a section", self.shown(&keyword));
             self.error(keyword.place, message, help);
         }
         let Some(name) = name else {
             return self.open(Section { keyword, name: None, settings: Vec::new() });
         };
         if !is_identifier(&name.text) {
-            let message = format!("{} cannot be the name of a section", quote(&name.text));
+            let message = format!("{} cannot be the name of a section", self.shown(&name));
             let help = format!(
                 "only letters, digits and _; write config {} and below it option name {}",
                 keyword.text,
@@ -200,7 +202,7 @@ impl<'t, 'r> Parser<'t, 'r> {
             return;
         };
         if !is_identifier(&word.text) {
-            let message = format!("{} cannot be the name of an option", quote(&word.text));
+            let message = format!("{} cannot be the name of an option", self.shown(&word));
             self.error(word.place, message, "only letters, digits and _");
             return;
         }
@@ -265,14 +267,16 @@ impl<'t, 'r> Parser<'t, 'r> {
         match words.first() {
             None => self.error(self.here(), "the name of the package is missing", ""),
             Some(name) if !is_name(&name.text) => {
-                let message = format!("{} cannot be the name of a package", quote(&name.text));
+                let message = format!("{} cannot be the name of a package", self.shown(name));
                 self.error(name.place, message, "only letters, digits, - and _");
             }
             Some(_) => {}
         }
     }
 
-    fn unknown(&mut self, command: &Word) {
+    fn unknown(&mut self, command: &Word, before: usize) {
+        // It may be what is missing in the statement before.
+        self.start = before;
         let word = command.text.as_str();
         let near = nearest(word, ["config", "option", "list", "package"].into_iter());
         let help = match (near, has_name(word)) {
@@ -284,7 +288,7 @@ impl<'t, 'r> Parser<'t, 'r> {
             (Some(near), None) => format!("did you mean \"{near}\"?"),
             (None, None) => "a line begins with config, option or list".into(),
         };
-        let message = format!("unknown command {}", quote(word));
+        let message = format!("{} is no command", self.shown(command));
         self.error(command.place, message, &help);
         self.lexer.skip_line();
     }
