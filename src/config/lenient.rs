@@ -10,7 +10,7 @@ const STAYS: [&str; 2] = ["user", "script_user"];
 /// Returns how many pieces that were; an error that points elsewhere stays one.
 pub fn skip(tree: &mut Tree, report: &Report) -> usize {
     let mut places: Vec<Place> = report.errors().map(|problem| problem.place).collect();
-    places.sort_by_key(|place| place.start());
+    places.sort_unstable_by_key(|place| place.start());
     let mut skipped = 0;
     tree.stray.retain(|entry| keep(!is_hit(span(entry), &places), &mut skipped));
     for section in &mut tree.sections {
@@ -31,7 +31,8 @@ pub fn skip(tree: &mut Tree, report: &Report) -> usize {
     skipped
 }
 
-fn stays(entry: &Entry) -> bool {
+/// Whether an entry is never taken out.
+pub fn stays(entry: &Entry) -> bool {
     STAYS.contains(&entry.word.text.as_str())
 }
 

@@ -4,6 +4,7 @@
 //!
 //! The names of the fields are the keywords of the configuration files.
 
+pub mod convert;
 pub mod dialect;
 pub mod error;
 mod excerpt;
@@ -264,6 +265,9 @@ impl Reading<'_> {
 /// text has errors, with what could be read, so that all that is wrong is told at once.
 pub type Further<'a> = &'a dyn Fn(&Config, &mut Report);
 
+/// How often something is skipped and the rest looked at again: what is left may be wrong, too.
+const ROUNDS: usize = 100;
+
 /// Reads a configuration. Returns all that is wrong with it, not the first thing; the
 /// configuration is there if and only if the report holds no error.
 #[must_use]
@@ -278,23 +282,31 @@ pub fn read(
     let Some(mut tree) = tree else {
         return (None, report);
     };
-    if how.lenient {
-        report.skip_errors();
-    }
-    let config = loop {
-        let mut round = report.fresh();
-        let config = schema::build(&tree, &mut round);
-        if how.lenient && round.has_errors() && lenient::skip(&mut tree, &round) > 0 {
-            report.append(round.skipped_errors());
-            continue;
-        }
-        report.append(round);
-        break config;
-    };
+    let config = check(&mut tree, how, &mut report);
     // What this host lacks is never skipped: a check that cannot be run must not count as one that
     // succeeds.
     further(&config, &mut report);
     (Some(config).filter(|_| !report.has_errors()), report)
+}
+
+/// The second half of [`read`]: what the tree means. Takes out of it what is skipped.
+fn check(tree: &mut Tree, how: &Reading<'_>, report: &mut Report) -> Config {
+    if how.lenient {
+        report.skip_errors();
+    }
+    let mut rounds = ROUNDS;
+    loop {
+        let mut round = report.fresh();
+        let config = schema::build(tree, &mut round);
+        let again = how.lenient && round.has_errors() && rounds > 0;
+        if again && lenient::skip(tree, &round) > 0 {
+            rounds -= 1;
+            report.append(round.skipped_errors());
+            continue;
+        }
+        report.append(round);
+        return config;
+    }
 }
 
 /// The first half of [`read`]: what the file says, before it is checked.

@@ -1,7 +1,9 @@
 //! UCI: the same configuration, whoever wrote the layout.
 
-use super::{accepted, case, survives};
+use super::{accepted, case, cases, survives};
+use std::fs;
 use std::time::{Duration, Instant};
+use vipd::config::convert::{convert, Target};
 use vipd::config::{read, read_tree, Format, Reading};
 
 /// The two cases of a seed are one configuration.
@@ -79,6 +81,29 @@ fn what_uci_leaves_out_is_kept() {
     let comments: Vec<_> = tree.comments.iter().map(|it| it.text.as_str()).collect();
     let first = "Two routers of an office, as the package writes and LuCI edits it.";
     assert_eq!(comments, [first, "two"]);
+}
+
+/// Whatever UCI can say, it says the same.
+#[test]
+fn what_is_converted_from_and_to_uci_stays_the_same() {
+    let mut converted = 0;
+    for (path, format) in cases() {
+        let bytes = fs::read(&path).unwrap();
+        let (Some(config), _) = read("f", &bytes, &Reading::strict(format), &|_, _| {}) else {
+            continue;
+        };
+        for (to, target) in [(Format::Toml, Target::Toml), (Format::Uci, Target::Uci)] {
+            let (text, report) = convert("f", &bytes, &Reading::strict(format), target);
+            if report.has_errors() {
+                continue;
+            }
+            let text = text.unwrap_or_else(|| panic!("{}: {report}", path.display()));
+            let (again, report) = read("f", text.as_bytes(), &Reading::strict(to), &|_, _| {});
+            assert_eq!(again.as_ref(), Some(&config), "{}\n{report}\n{text}", path.display());
+            converted += 1;
+        }
+    }
+    assert!(converted >= 22, "only {converted} were converted");
 }
 
 /// Whatever is misspelt in UCI, its password is not shown.

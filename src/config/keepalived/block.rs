@@ -41,6 +41,9 @@ impl Statement {
     }
 }
 
+/// After so many errors nobody reads advice.
+const ADVISED: usize = 100;
+
 /// Puts statements together.
 #[derive(Debug, Default)]
 struct Builder {
@@ -164,9 +167,12 @@ impl Builder {
     /// Where the missing brace may be missing: the first block that ends further left than it
     /// began.
     fn suspect(&self, report: &Report) -> String {
+        if report.error_count() > ADVISED {
+            return String::new();
+        }
         let sources = report.sources();
         let mut pairs: Vec<_> = self.pairs.iter().collect();
-        pairs.sort_by_key(|(open, _)| open.start());
+        pairs.sort_unstable_by_key(|(open, _)| open.start());
         for (open, close) in pairs {
             let (from, to) = (sources.line(open.start()), sources.line(close.start()));
             let indent = |text: &str| text.len() - text.trim_start().len();

@@ -8,9 +8,9 @@ mod compare;
 mod instance;
 mod script;
 mod settings;
-mod table;
+pub(super) mod table;
 mod track;
-mod value;
+pub(super) mod value;
 
 use super::dialect::refusal;
 use super::error::{quote, Place, Report};
@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 pub use table::most_words;
 use table::{GLOBAL_DEFS, SECTIONS, TABLES};
 pub(super) use value::did_you_mean;
-pub use value::truth;
+pub use value::{time, truth};
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
 pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {

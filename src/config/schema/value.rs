@@ -99,6 +99,7 @@ fn mismatch(kind: Kind, value: &Value) -> Mismatch {
     let word = value.word();
     let text = word.as_ref().map(|word| word.text.as_str()).unwrap_or_default();
     let help = match (kind, &value.data) {
+        _ if text.ends_with(';') => "leave the semicolon out".into(),
         (Kind::Text, Data::Integer(_) | Data::Float(_) | Data::Bool(_)) => {
             "put it in quotes".into()
         }

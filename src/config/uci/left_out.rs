@@ -1,7 +1,7 @@
 //! What the file says and vipd does not have: told once for each word, and kept for people.
 
 use super::syntax::{is_secret, quoted};
-use crate::config::dialect::{rows, Form, Row, Support};
+use crate::config::dialect::{find_known, Form, Row, Support};
 use crate::config::error::{Place, Report};
 use crate::config::tree::{LeftOut, Word};
 use std::collections::BTreeSet;
@@ -63,17 +63,13 @@ pub fn reason(section: &str, word: &str) -> Option<String> {
 
 /// The word that has taken the place of an old one.
 pub fn renamed(section: &str, word: &str) -> Option<&'static str> {
-    match row(section, word)?.support {
-        Support::Renamed(new) => Some(new),
-        _ => None,
-    }
+    row(section, word).filter(|row| row.support == Support::Renamed).map(|row| row.note)
 }
 
 /// What keepalived has by that word. What stands outside of its sections is in `global_defs` here.
-fn row(section: &str, word: &str) -> Option<&'static Row> {
-    let outermost =
-        |row: &Row| section == "global_defs" && row.section.is_empty() && row.form == Form::Line;
-    rows().find(|row| row.word == word && (row.section == section || outermost(row)))
+fn row(section: &str, word: &str) -> Option<Row> {
+    let outermost = || find_known("", word).filter(|row| row.form == Form::Line);
+    find_known(section, word).or_else(|| outermost().filter(|_| section == "global_defs"))
 }
 
 /// `option WORD 'VALUE'`, without passwords.
