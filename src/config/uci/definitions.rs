@@ -172,7 +172,7 @@ impl Definitions {
             (1, true)
         } else if parts().next().is_some() && parts().all(|name| self.knows(kind, name)) {
             (parts().count(), false)
-        } else if self.is_undefined(kind, &value.text) {
+        } else if is_used(section, word) && self.is_undefined(kind, &value.text) {
             self.undefined(kind, value, report);
             return Vec::new();
         } else {
@@ -241,6 +241,11 @@ impl Definitions {
 fn kind_of_reference(section: &str, word: &str) -> Option<&'static Kind> {
     let row = REFERENCES.iter().find(|(at, it, _)| (*at, *it) == (section, word))?;
     KINDS.iter().find(|kind| kind.word == row.2)
+}
+
+/// Whether a keyword has an effect, so that a wrong name matters.
+fn is_used(section: &str, word: &str) -> bool {
+    left_out::reason("", section).or_else(|| left_out::reason(section, word)).is_none()
 }
 
 /// Adds the value of an option, behind a word that says what it is.
