@@ -135,7 +135,7 @@ impl Shaper<'_> {
             let Some(row) = find(section, word) else {
                 continue;
             };
-            let warning = self.report.warning(*place, format!("{word} {}", reason(&row)));
+            let warning = self.report.warning(*place, format!("{word} is {}", reason(&row)));
             if *count > 1 {
                 warning.help(format!("it is there {count} times"));
             }
@@ -300,8 +300,8 @@ impl Shaper<'_> {
 /// Why vipd has no use for a word.
 fn reason(row: &Row) -> String {
     match row.support {
-        Support::Later => format!("is not supported yet: {}", row.note),
-        _ => format!("is ignored: {}", row.note),
+        Support::Later => format!("not supported yet: {}", row.note),
+        _ => format!("ignored: {}", row.note),
     }
 }
 

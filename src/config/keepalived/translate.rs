@@ -293,8 +293,8 @@ fn address_words(value: &mut Value, left_out: &mut Vec<LeftOut>, report: &mut Re
             };
             let end = at + 1 + usize::from(WITH_VALUE.contains(&word.text.as_str()));
             let gone: Vec<_> = words.drain(at..end.min(words.len())).map(|w| w.text).collect();
-            let reason = format!("is not supported yet: {effect}");
-            report.warning(word.place, format!("{} {reason}", word.text));
+            let reason = format!("not supported yet: {effect}");
+            report.warning(word.place, format!("{} is {reason}", word.text));
             left_out.push(LeftOut { text: gone.join(" "), reason, place: word.place });
         }
     }

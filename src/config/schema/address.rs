@@ -6,7 +6,7 @@ use super::value::{describe, did_you_mean, is_interface};
 use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Value, Word};
-use crate::config::{Format, VirtualIpAddress};
+use crate::config::VirtualIpAddress;
 use crate::vrrp::bounds;
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -190,16 +190,9 @@ fn address(word: &Word, report: &mut Report) -> Option<(Ipv4Addr, u8)> {
         return None;
     }
     if let Some(reason) = unwise(address, prefix_len) {
-        let help = "is the length of the prefix right?";
-        // The kernel takes it, and so keepalived does.
-        if report.format() == Format::Keepalived {
-            let message = format!("{address} should not be a virtual address: it is {reason}");
-            report.warning(word.place, message).help(help);
-        } else {
-            let message = format!("{address} cannot be a virtual address: it is {reason}");
-            report.error(word.place, message).help(help);
-            return None;
-        }
+        // The kernel takes it.
+        let message = format!("{address} should not be a virtual address: it is {reason}");
+        report.warning(word.place, message).help("is the length of the prefix right?");
     }
     Some((address, prefix_len))
 }
@@ -247,12 +240,7 @@ fn dev(word: &Word, report: &mut Report) -> Option<String> {
         return None;
     }
     if word.text == "lo" {
-        let message = "an address on lo is announced to nobody";
-        if report.format() != Format::Keepalived {
-            report.error(word.place, message);
-            return None;
-        }
-        report.warning(word.place, message);
+        report.warning(word.place, "an address on lo is announced to nobody");
     }
     Some(word.text.clone())
 }
@@ -319,11 +307,15 @@ fn scope(word: &Word, report: &mut Report) -> Option<u8> {
 mod tests {
     use super::*;
 
-    fn read_line(text: &str) -> Result<VirtualIpAddress, String> {
+    fn read_report(text: &str) -> (Option<VirtualIpAddress>, Report) {
         let mut report = Report::new("f", text);
         let word = Word { text: text.into(), place: Place::new(0, text.len()) };
         let parts = line(&word.split(), word.place, &mut report);
-        let address = parts.and_then(|parts| check(&parts, word.place, &mut report));
+        (parts.and_then(|parts| check(&parts, word.place, &mut report)), report)
+    }
+
+    fn read_line(text: &str) -> Result<VirtualIpAddress, String> {
+        let (address, report) = read_report(text);
         match (address, report.has_errors()) {
             (Some(address), false) => Ok(address),
             (_, true) => Err(report.to_string()),
@@ -349,10 +341,21 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_wrong() {
+    fn lines_that_are_odd() {
         for (text, reason) in [
             ("10.0.0.0/24", "network address of its /24"),
             ("10.0.0.255/24", "broadcast address of its /24"),
+            ("10.0.0.1 dev lo", "announced to nobody"),
+        ] {
+            let (address, report) = read_report(text);
+            assert!(address.is_some() && !report.has_errors(), "{text}: {report}");
+            assert!(report.to_string().contains(reason), "{text}: {report}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_wrong() {
+        for (text, reason) in [
             ("255.255.255.255", "the broadcast address"),
             ("224.0.0.18", "multicast"),
             ("127.0.0.1", "loopback"),
@@ -366,7 +369,6 @@ mod tests {
             ("10.0.0.1 dve eth0", "did you mean \"dev\"?"),
             ("10.0.0.1 10.0.0.2", "a string of its own"),
             ("10.0.0.1 dev", "something is missing"),
-            ("10.0.0.1 dev lo", "lo"),
             ("10.0.0.1 dev a/b", "cannot be an interface"),
             ("10.0.0.1 dev a dev b", "twice"),
             ("10.0.0.1 label sixteen.bytes..x", "1 to 15"),

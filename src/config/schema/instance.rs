@@ -26,7 +26,7 @@ pub fn read(
         .with_globals(globals);
     let interface = interface(&settings, report);
     let help = report.example("virtual_router_id", "51")
-        + ", 1 to 255, the same on all routers of the group";
+        + ": 1 to 255, the same on all routers of the group";
     settings.need("virtual_router_id", &help, report);
     let version = match settings.octet("version") {
         Some(3) => Version::V3,
