@@ -1,9 +1,10 @@
 //! Configurations and what is said about them.
 //!
-//! For each `cases/NAME.toml` the whole report is compared with `NAME.txt`. `UPDATE=1` writes the
+//! For each `cases/NAME.EXTENSION` the whole report is compared with `NAME.txt`. `UPDATE=1` writes the
 //! latter anew; read the difference before you commit it.
 
 mod convert;
+mod uci;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 use vipd::config::error::Report;
 use vipd::config::{read, Command, CommandLine, Config, Format, Reading, V3Checksum};
 use vipd::wire::{Interval, Priority, Version};
+
+/// The syntaxes of the cases, by extension.
+const FORMATS: &[(&str, Format)] = &[("toml", Format::Toml), ("uci", Format::Uci)];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -29,20 +33,29 @@ fn accepted(text: &str) -> Config {
     config.unwrap_or_else(|| panic!("{report}"))
 }
 
-/// The cases, by name and without extension, sorted.
-fn cases() -> Vec<PathBuf> {
+/// The cases with their syntax, sorted by name.
+fn cases() -> Vec<(PathBuf, Format)> {
     let entries = fs::read_dir(root().join("tests/config/cases")).unwrap();
-    let mut cases: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    cases.sort();
-    assert!(cases.len() >= 25, "only {} cases", cases.len());
+    let format = |path: &Path| {
+        let extension = path.extension()?;
+        FORMATS.iter().find(|(known, _)| extension == *known).map(|(_, format)| *format)
+    };
+    let mut cases: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter_map(|path| format(&path).map(|format| (path, format)))
+        .collect();
+    cases.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(cases.len() >= 30, "only {} cases", cases.len());
+    for pair in cases.windows(2) {
+        assert_ne!(pair[0].0.file_stem(), pair[1].0.file_stem(), "two cases with one report");
+    }
     cases
 }
 
-fn differs(path: &Path) -> Option<String> {
+fn differs(path: &Path, format: Format) -> Option<String> {
     let name = path.file_name().unwrap().to_str().unwrap();
     let text = fs::read_to_string(path).unwrap();
-    let (config, report) = read(name, text.as_bytes(), &Reading::strict(Format::Toml), &|_, _| {});
+    let (config, report) = read(name, text.as_bytes(), &Reading::strict(format), &|_, _| {});
     assert_eq!(config.is_none(), report.has_errors(), "{name}");
     let (said, expected) = (report.to_string(), path.with_extension("txt"));
     if std::env::var_os("UPDATE").is_some() {
@@ -54,7 +67,8 @@ fn differs(path: &Path) -> Option<String> {
 
 #[test]
 fn every_case_is_reported_as_written() {
-    let differences: Vec<_> = cases().iter().filter_map(|path| differs(path)).collect();
+    let differences: Vec<_> =
+        cases().iter().filter_map(|(path, format)| differs(path, *format)).collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
@@ -228,31 +242,32 @@ fn bytes_that_are_no_text_have_a_place() {
 }
 
 /// Whatever the bytes are: no panic, and no configuration together with an error.
-fn survives(bytes: &[u8]) {
-    let (config, report) = read("f", bytes, &Reading::strict(Format::Toml), &|_, _| {});
+fn survives(bytes: &[u8], format: Format) {
+    let (config, report) = read("f", bytes, &Reading::strict(format), &|_, _| {});
     assert_eq!(config.is_none(), report.has_errors());
     assert!(report.to_string().len() < 100_000);
 }
 
 #[test]
 fn no_truncation_and_no_mutation_panics() {
-    let all: Vec<_> = cases().iter().map(|path| fs::read(path).unwrap()).collect();
+    let all: Vec<_> =
+        cases().iter().map(|(path, format)| (fs::read(path).unwrap(), *format)).collect();
     let begin = Instant::now();
     let mut runs = 0;
-    for text in &all {
+    for (text, format) in &all {
         for end in 0..text.len() {
-            survives(&text[..end]);
+            survives(&text[..end], *format);
             runs += 1;
         }
         for at in 0..text.len() {
             let mut mutant = text.clone();
             for byte in b"\0\"'[]{}.=,#\n\\ 0-\xff" {
                 mutant[at] = *byte;
-                survives(&mutant);
+                survives(&mutant, *format);
                 runs += 1;
             }
             mutant.remove(at);
-            survives(&mutant);
+            survives(&mutant, *format);
             runs += 1;
         }
     }
@@ -269,9 +284,9 @@ fn a_megabyte_of_anything_ends() {
         "[[a]]\n", "a=[", "a={", "a={a.", "\"\"\"", "\u{feff}", "漢", "[a]\n", "\t", "\r",
     ] {
         let text = piece.repeat(SIZE / piece.len());
-        survives(text.as_bytes());
+        survives(text.as_bytes(), Format::Toml);
         for before in ["x = ", "x = [", "x = {", "x = 1\nx = {", "[vrrp_instance.a]\nnotify = "] {
-            survives(format!("{before}{text}").as_bytes());
+            survives(format!("{before}{text}").as_bytes(), Format::Toml);
         }
     }
     assert!(begin.elapsed() < Duration::from_secs(120), "{:?}", begin.elapsed());
