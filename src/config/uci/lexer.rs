@@ -132,10 +132,8 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         self.skip_line();
         let text = self.slice(start + 1, self.at).trim();
-        if !text.is_empty() {
-            let place = Place::new(start, self.at - start);
-            self.comments.push(Comment { text: text.into(), place });
-        }
+        let place = Place::new(start, self.at - start);
+        self.comments.push(Comment { text: text.into(), place });
     }
 
     /// A quoted text, from its first quote on. In single quotes no character is special, in double
@@ -261,7 +259,7 @@ mod tests {
         assert!(lexer.word().is_ok_and(|word| word.is_none()) && lexer.command().is_none());
         let comments = lexer.into_comments();
         let found: Vec<_> = comments.iter().map(|c| (c.text.as_str(), c.place.start())).collect();
-        assert_eq!(found, [("one", 0), ("two #", 16)]);
+        assert_eq!(found, [("one", 0), ("two #", 16), ("", 24)]);
     }
 
     #[test]
