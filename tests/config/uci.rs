@@ -202,3 +202,25 @@ fn names_in_uci_do_not_multiply() {
     assert!(report.errors().any(|problem| problem.message.contains("more than 65536 names")));
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }
+
+/// What OpenWrt's package handed on is read as keepalived reads it; what was written for vipd is not.
+#[test]
+fn habits_of_keepalived_are_taken_in_its_layout_alone() {
+    let file = |globals: &str| {
+        format!(
+            "config {globals}\nconfig vrrp_instance\n\toption name 'a'\n\toption interface 'eth0'\n\
+             \toption virtual_router_id '5'\n\toption auth_type 'PASS'\n\
+             \toption auth_pass 'longer-than-eight'\n\tlist virtual_ipaddress '192.0.2.1/24'\n\
+             config vrrp_instance\n\toption name 'b'\n\toption interface 'eth0'\n\
+             \toption virtual_router_id '6'\n\tlist virtual_ipaddress '2001:db8::1/64'\n"
+        )
+    };
+    let read = |text: String| read("f", text.as_bytes(), &Reading::strict(Format::Uci), &|_, _| {});
+    let (config, report) = read(file("globals 'globals'\n\toption enabled '1'"));
+    let config = config.unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(config.vrrp_instance.len(), 1);
+    assert_eq!(config.vrrp_instance[0].auth_pass, Some(*b"longer-t"));
+    assert!(report.to_string().contains("vrrp_instance b is left out: IPv6"), "{report}");
+    let (config, report) = read(file("global_defs"));
+    assert!(config.is_none() && report.error_count() == 2, "{report}");
+}

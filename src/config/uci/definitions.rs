@@ -231,8 +231,8 @@ impl Definitions {
     /// Tells of what nothing refers to.
     pub fn tell_unused(self, left_out: &mut LeftOuts, report: &mut Report) {
         for ((kind, name), line) in self.lines.into_iter().filter(|(_, line)| !line.used) {
-            let reason = "is not used: nothing refers to it".to_owned();
-            report.warning(line.place, format!("{kind} {name} {reason}"));
+            let reason = "not used: nothing refers to it".to_owned();
+            report.warning(line.place, format!("{kind} {name} is {reason}"));
             left_out.keep(line.place, reason, left_out::section(kind, &name));
         }
     }

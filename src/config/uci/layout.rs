@@ -5,6 +5,7 @@ use super::left_out::{self, LeftOuts};
 use super::openwrt;
 use super::syntax::{File, Section, Setting};
 use crate::config::error::{quote, Place, Report};
+use crate::config::keepalived::translate;
 use crate::config::nearest::nearest;
 use crate::config::schema::{has_name, sections, truth};
 use crate::config::tree::{self, Data, Entry, Tree, Value, Word};
@@ -14,6 +15,7 @@ pub fn read(mut file: File, report: &mut Report) -> Option<Tree> {
     if !openwrt::is_in_use(&file.sections, report) {
         return None;
     }
+    let is_openwrt = openwrt::is_layout(&file.sections);
     file.sections.iter_mut().for_each(name);
     let mut left_out = LeftOuts::default();
     let definitions = Definitions::new(&file.sections, &mut left_out, report);
@@ -23,7 +25,12 @@ pub fn read(mut file: File, report: &mut Report) -> Option<Tree> {
     let Layout { definitions, mut left_out, report } = layout;
     definitions.tell_unused(&mut left_out, report);
     let (comments, left_out) = (file.comments, left_out.all);
-    Some(Tree { sections, stray: Vec::new(), comments, left_out })
+    let mut tree = Tree { sections, stray: Vec::new(), comments, left_out };
+    if is_openwrt {
+        // What its package handed on to keepalived is read as keepalived reads it.
+        translate(&mut tree, report);
+    }
+    Some(tree)
 }
 
 /// `globals` is another word for `global_defs`. Other sections may have their name as an option:

@@ -37,7 +37,7 @@ impl LeftOuts {
     ) {
         let secret = is_secret(text.as_bytes());
         if self.told.insert((section.into(), word.text.clone())) {
-            report.warning(word.place, format!("{} {reason}", word.text)).secret(secret);
+            report.warning(word.place, format!("{} is {reason}", word.text)).secret(secret);
         }
         self.keep(word.place, reason.into(), text);
     }
@@ -52,11 +52,11 @@ impl LeftOuts {
 /// section it is a word of the section "".
 pub fn reason(section: &str, word: &str) -> Option<String> {
     if let Some((.., note)) = OTHERS.iter().find(|(at, it, _)| (*at, *it) == (section, word)) {
-        return Some(format!("is ignored: {note}"));
+        return Some(format!("ignored: {note}"));
     }
     match row(section, word)? {
-        Row { support: Support::Later, note, .. } => Some(format!("is not supported yet: {note}")),
-        Row { support: Support::Ignored, note, .. } => Some(format!("is ignored: {note}")),
+        Row { support: Support::Later, note, .. } => Some(format!("not supported yet: {note}")),
+        Row { support: Support::Ignored, note, .. } => Some(format!("ignored: {note}")),
         _ => None,
     }
 }

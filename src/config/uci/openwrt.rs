@@ -1,5 +1,6 @@
 //! Options that OpenWrt's package has and keepalived has not, or not there.
 
+use super::definitions::Definitions;
 use super::left_out::{self, LeftOuts};
 use super::syntax::{self, is_secret, quoted};
 use crate::config::dialect;
@@ -28,6 +29,12 @@ pub fn is_in_use(sections: &[syntax::Section], report: &mut Report) -> bool {
         }
     }
     used
+}
+
+/// Whether a file is in the layout of OpenWrt's package of keepalived, and not in that of vipd.
+pub fn is_layout(sections: &[syntax::Section]) -> bool {
+    let theirs = |kind: &str| kind == "globals" || Definitions::kinds().any(|known| known == kind);
+    sections.iter().any(|section| theirs(&section.keyword.text))
 }
 
 fn switched_off(section: &syntax::Section, value: &Word, report: &mut Report) {
@@ -81,7 +88,7 @@ fn direction(entries: &mut Vec<Entry>, left_out: &mut LeftOuts, report: &mut Rep
         // The schema says what is wrong with it.
         Some(_) => {}
         None => {
-            let reason = "has no effect without weight";
+            let reason = "without effect: there is no weight";
             let word = Word { text: "direction".into(), place: direction.place };
             let line = left_out::line("option", "direction", &direction.text);
             left_out.add(("vrrp_script", &word), reason, line, report);
