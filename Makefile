@@ -58,7 +58,7 @@ install: ## install binary, manual pages and sample (PREFIX, DESTDIR, SYSCONFDIR
 	$(INSTALL) -m 0755 $(BINARY) $(DESTDIR)$(SBINDIR)/vipd
 	ln -sf vipd $(DESTDIR)$(SBINDIR)/vipctl
 	$(INSTALL) -m 0644 man/vipd.8 man/vipctl.8 $(DESTDIR)$(MANDIR)/man8
-	$(INSTALL) -m 0644 man/vipd.toml.5 man/vipd.keepalived.5 $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 0644 man/vipd.toml.5 man/vipd.keepalived.5 man/vipd.uci.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 0600 conf/vipd.toml $(DESTDIR)$(SYSCONFDIR)/vipd.toml.sample
 	@test -e $(DESTDIR)$(SYSCONFDIR)/vipd.toml || echo "now write $(SYSCONFDIR)/vipd.toml; $(SYSCONFDIR)/vipd.toml.sample is a start"
 
@@ -66,6 +66,7 @@ uninstall: ## remove what install has put in place; your configuration stays
 	rm -f $(DESTDIR)$(SBINDIR)/vipd $(DESTDIR)$(SBINDIR)/vipctl \
 		$(DESTDIR)$(MANDIR)/man8/vipd.8 $(DESTDIR)$(MANDIR)/man8/vipctl.8 \
 		$(DESTDIR)$(MANDIR)/man5/vipd.toml.5 $(DESTDIR)$(MANDIR)/man5/vipd.keepalived.5 \
+		$(DESTDIR)$(MANDIR)/man5/vipd.uci.5 \
 		$(DESTDIR)$(SYSCONFDIR)/vipd.toml.sample
 
 clean: ## remove what was built

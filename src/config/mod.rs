@@ -1,4 +1,4 @@
-//! Text to [`Config`], whatever the syntax: `toml.rs`, `keepalived/` and `uci.rs` make a [`tree`],
+//! Text to [`Config`], whatever the syntax: `toml.rs`, `keepalived/` and `uci/` make a [`tree`],
 //! [`schema`] makes the configuration out of it, and every complaint on the way is an
 //! [`error::Problem`] with its place.
 //!
@@ -16,6 +16,7 @@ pub mod source;
 mod text;
 pub mod toml;
 pub mod tree;
+pub mod uci;
 
 use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
@@ -328,7 +329,8 @@ pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, 
     }
     let tree = match how.format {
         Format::Toml => toml::parse(&text, &mut report),
-        Format::Keepalived | Format::Uci => None,
+        Format::Keepalived => None,
+        Format::Uci => uci::parse(&text, &mut report),
     };
     (tree, report)
 }

@@ -7,6 +7,7 @@
 mod convert;
 mod corpus;
 mod keepalived;
+mod uci;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use vipd::config::{read, Command, CommandLine, Config, Format, Reading, V3Checks
 use vipd::wire::{Interval, Priority, Version};
 
 /// The syntaxes of the cases, by extension.
-const FORMATS: &[(&str, Format)] = &[("toml", Format::Toml), ("conf", Format::Keepalived)];
+const FORMATS: &[(&str, Format)] =
+    &[("toml", Format::Toml), ("uci", Format::Uci), ("conf", Format::Keepalived)];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

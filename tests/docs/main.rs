@@ -4,6 +4,7 @@ mod dialect;
 mod markdown;
 mod mdoc;
 mod messages;
+mod uci;
 
 use mdoc::Page;
 use std::collections::BTreeSet;
@@ -185,7 +186,9 @@ fn the_manual_pages_are_well_formed() {
         eprintln!("skipped: mandoc is not installed");
         return;
     }
-    for file in ["man/vipd.8", "man/vipctl.8", "man/vipd.toml.5", "man/vipd.keepalived.5"] {
+    for file in
+        ["man/vipd.8", "man/vipctl.8", "man/vipd.toml.5", "man/vipd.keepalived.5", "man/vipd.uci.5"]
+    {
         let path = root().join(file);
         let output = Command::new("mandoc")
             .args(["-T", "lint", "-W", "warning"])

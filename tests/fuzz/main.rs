@@ -137,6 +137,18 @@ fn toml() {
 }
 
 #[test]
+fn uci() {
+    let seed = include_bytes!("../config/cases/uci-seed.uci").to_vec();
+    let native = include_bytes!("../config/cases/uci-native.uci").to_vec();
+    let package = include_bytes!("../config/cases/uci-openwrt.uci").to_vec();
+    fuzz("uci", &[seed, native, package], |bytes, _| {
+        let (config, report) = read("fuzz.uci", bytes, &Reading::strict(Format::Uci), &|_, _| {});
+        assert_eq!(config.is_none(), report.has_errors());
+        assert!(report.to_string().len() < 1 << 20);
+    });
+}
+
+#[test]
 fn keepalived() {
     let sample = b"! a comment\nglobal_defs {\n  router_id \"a b\"\n  script_user nobody\n}\n\
         $IF=eth0\n$VI= \\\nvrrp_instance V_${N} { \\\n interface ${IF} \\\n virtual_router_id ${N} \\\n\

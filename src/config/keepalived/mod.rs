@@ -21,6 +21,7 @@ mod word;
 use super::error::Report;
 use super::tree::Tree;
 use expand::Expander;
+pub(super) use translate::translate;
 
 /// Reads a text, which is that of the first source of the report. Complains of everything that is
 /// wrong, and makes the best of it: `None` only if there is too much of something.

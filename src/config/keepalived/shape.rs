@@ -225,7 +225,7 @@ impl Shaper<'_> {
             Form::Line | Form::Section | Form::NamedSection => {
                 self.line(section, &word, &statement)
             }
-            Form::List => self.list(&word, statement),
+            Form::List => self.list(section, &word, statement),
             Form::Table => self.table(&word, statement),
         };
         add(Entry { word, value }, entries, self.report);
@@ -276,11 +276,14 @@ impl Shaper<'_> {
     }
 
     fn unused(&mut self, word: &Word, keyword: &str) -> &mut crate::config::error::Problem {
-        let message = format!("{} behind {keyword} is not used", quote(&word.text));
-        self.report.warning(word.place, message).secret(keyword.contains("pass"))
+        let secret = keyword.contains("pass");
+        let what = if secret { "the second word".into() } else { quote(&word.text) };
+        self.report
+            .warning(word.place, format!("{what} behind {keyword} is not used"))
+            .secret(secret)
     }
 
-    fn list(&mut self, word: &Word, statement: Statement) -> Value {
+    fn list(&mut self, section: &str, word: &Word, statement: Statement) -> Value {
         let mut items = Vec::new();
         if let Some(more) = statement.words.get(1).cloned() {
             self.unused(&more, &word.text);
@@ -288,9 +291,14 @@ impl Shaper<'_> {
         for line in statement.block.into_iter().flatten() {
             // One without words has been complained of.
             if line.block.is_some() && !line.words.is_empty() {
-                self.report.error(line.place(), format!("no block can stand in {}", word.text));
-            }
-            if !line.words.is_empty() {
+                let list = &word.text;
+                let message = match find(section, line.keyword()) {
+                    Some(_) => format!("a }} is missing: {list} is still open before this"),
+                    None => format!("no block can stand in {list}"),
+                };
+                self.report.error(line.place(), &*message);
+                self.leave_out(&line, message);
+            } else if !line.words.is_empty() {
                 let place = line.place();
                 items.push(Value { data: Data::Line(line.words), place });
             }

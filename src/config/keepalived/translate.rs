@@ -214,9 +214,11 @@ fn literally(section: &Section, report: &mut Report) {
             off if OFF_IS_ON.contains(&off) && !is_on(value) => {
                 format!("keepalived takes even this for {off}: here it means what it says")
             }
-            "nopreempt" if owner => "nopreempt has no effect with priority 255: an owner takes its \
+            "nopreempt" if owner => {
+                "nopreempt has no effect with priority 255: an owner takes its \
                                      addresses back"
-                .into(),
+                    .into()
+            }
             "nopreempt" if master => "keepalived drops nopreempt where state is MASTER: here it \
                                       holds, this router does not take over from one of lower \
                                       priority"

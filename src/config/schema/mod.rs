@@ -22,7 +22,7 @@ use settings::Settings;
 use std::collections::BTreeMap;
 pub use table::most_words;
 use table::{GLOBAL_DEFS, SECTIONS, TABLES};
-use value::did_you_mean;
+pub(super) use value::did_you_mean;
 pub use value::{time, truth};
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
