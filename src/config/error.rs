@@ -10,6 +10,8 @@ use std::rc::Rc;
 
 /// So many problems of a kind are kept; the others are counted.
 const KEPT: usize = 1000;
+/// How a warning begins that was an error.
+const SKIPPED: &str = "skipped: ";
 /// So many problems are shown.
 const SHOWN: usize = 100;
 
@@ -200,42 +202,6 @@ impl Report {
         self.format
     }
 
-    /// What to write to give a keyword a value.
-    #[must_use]
-    pub fn example(&self, word: &str, value: &str) -> String {
-        match self.format {
-            Format::Toml if value.bytes().all(|byte| byte.is_ascii_digit()) || value == "true" => {
-                format!("write {word} = {value}")
-            }
-            Format::Toml => format!("write {word} = \"{value}\""),
-            Format::Keepalived => format!("write {word} {value}"),
-            Format::Uci => format!("write option {word} '{value}'"),
-        }
-    }
-
-    /// What to write to begin a section.
-    #[must_use]
-    pub fn example_section(&self, word: &str, named: bool) -> String {
-        match (self.format, named) {
-            (Format::Toml, true) => format!("write [{word}.NAME]"),
-            (Format::Toml, false) => format!("write [{word}]"),
-            (Format::Keepalived, true) => format!("write {word} NAME {{ ... }}"),
-            (Format::Keepalived, false) => format!("write {word} {{ ... }}"),
-            (Format::Uci, true) => format!("write config {word} 'NAME'"),
-            (Format::Uci, false) => format!("write config {word}"),
-        }
-    }
-
-    /// What to write to give a keyword a list of values.
-    #[must_use]
-    pub fn example_list(&self, word: &str, value: &str) -> String {
-        match self.format {
-            Format::Toml => format!("write {word} = [\"{value}\"]"),
-            Format::Keepalived => format!("write {word} {{ {value} }}"),
-            Format::Uci => format!("write list {word} '{value}'"),
-        }
-    }
-
     /// Adds a file that the first one includes. Returns the offset of its first byte.
     pub fn add_source(&mut self, file: &str, text: &str) -> usize {
         Rc::make_mut(&mut self.sources).add(file, text)
@@ -266,7 +232,7 @@ impl Report {
         let mut errors = core::mem::take(&mut self.errors);
         for problem in errors.kept.iter_mut().chain(&mut errors.overflow) {
             problem.severity = Severity::Warning;
-            problem.message.insert_str(0, "skipped: ");
+            problem.message.insert_str(0, SKIPPED);
         }
         self.skipped += errors.count;
         self.warnings.append(errors);
@@ -278,6 +244,21 @@ impl Report {
         self.warnings = Pile::default();
         self.skip_errors();
         self
+    }
+
+    /// Takes back that something was skipped which is still an error in another report.
+    pub fn forget_skipped(&mut self, other: &Self) {
+        let before = self.warnings.kept.len();
+        self.warnings.kept.retain(|warning| {
+            let text = warning.message.strip_prefix(SKIPPED);
+            let same = |error: &Problem| {
+                error.place.start == warning.place.start && text == Some(&*error.message)
+            };
+            !other.errors().any(same)
+        });
+        let gone = before - self.warnings.kept.len();
+        self.warnings.count -= gone;
+        self.skipped -= gone.min(self.skipped);
     }
 
     /// How many errors have become warnings, because what was wrong is skipped.

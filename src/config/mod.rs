@@ -7,6 +7,7 @@
 pub mod convert;
 pub mod dialect;
 pub mod error;
+mod example;
 mod excerpt;
 pub mod keepalived;
 mod lenient;
@@ -305,6 +306,8 @@ fn check(tree: &mut Tree, how: &Reading<'_>, report: &mut Report) -> Config {
             report.append(round.skipped_errors());
             continue;
         }
+        // What stayed has not been skipped, whatever an earlier round said.
+        report.forget_skipped(&round);
         report.append(round);
         return config;
     }

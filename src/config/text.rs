@@ -67,8 +67,12 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, &'static str> {
         decoded.remark(at, false, message).help = "save the file as UTF-8";
     }
     if let Some(at) = decoded.text.find('\0') {
-        let message = "a null byte: the file is damaged, or it is no text";
-        decoded.remark((at, 1), true, message.into());
+        let end = decoded.text.trim_end_matches(|char: char| char == '\0' || char.is_whitespace());
+        let (error, message) = match end.contains('\0') {
+            true => (true, "a null byte: the file is damaged, or it is no text"),
+            false => (false, "from here on the file is zeros: did it lose its end in a crash?"),
+        };
+        decoded.remark((at, 1), error, message.into());
         decoded.text = decoded.text.replace('\0', " ");
     }
     if let Some(at) = decoded.text.find('\r').filter(|_| !decoded.text.contains('\n')) {
@@ -95,7 +99,8 @@ mod tests {
             (&b"a\r\nb\n"[..], "a\r\nb\n", vec![]),
             ("ä".as_bytes(), "ä", vec![]),
             (b"a\rb\r", "a\nb\n", vec![(1, false)]),
-            (b"a\0\0\n", "a  \n", vec![(1, true)]),
+            (b"a\0b\n", "a b\n", vec![(1, true)]),
+            (b"a\n\0\0\n", "a\n  \n", vec![(2, false)]),
             (b"# \xc4\xe3\xba\xc3\n", "# \u{fffd}\u{fffd}\u{fffd}\n", vec![(2, false)]),
             (b"", "", vec![]),
         ] {

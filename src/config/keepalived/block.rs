@@ -54,6 +54,8 @@ struct Builder {
     current: Option<Statement>,
     /// Where blocks of the section began and ended.
     pairs: Vec<(Place, Place)>,
+    /// The last section, and the line it ended in.
+    closed: Option<(String, usize)>,
 }
 
 /// Reads all statements. `None` if there was too much of something.
@@ -147,18 +149,23 @@ impl Builder {
     fn close(&mut self, place: Place, report: &mut Report) {
         self.finish_line();
         let Some(statement) = self.open.pop() else {
-            report
-                .error(place, "there is no { for this }")
-                .help("a block was closed twice, or a { is missing before");
+            let help = match &self.closed {
+                Some((name, line)) => format!("{name} ends in line {line} already"),
+                None => "a { is missing before".into(),
+            };
+            report.error(place, "there is no { for this }").help(help);
             return;
         };
         if self.pairs.len() < REMEMBERED {
             self.pairs.push((statement.place(), place));
         }
-        self.list().push(statement);
         if self.open.is_empty() {
             self.pairs.clear();
+            if dialect::find("", statement.keyword()).is_some() {
+                self.closed = Some((name(&statement), report.line_and_column(place).0));
+            }
         }
+        self.list().push(statement);
     }
 
     fn close_all(&mut self) {

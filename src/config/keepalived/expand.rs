@@ -2,7 +2,7 @@
 //! without comments, for this router alone, with every `$NAME` put in and every `~SEQ` repeated.
 
 use super::define::{definition, Definition, Definitions};
-use super::include::{files, has_wildcard, include, missing_folder, Include};
+use super::include::{files, has_wildcard, include, is_bare, missing_folder, Include};
 use super::line::Line;
 use super::sequence::{self, Repeat};
 use crate::config::error::{Place, Report};
@@ -218,6 +218,11 @@ impl<'a> Expander<'a> {
                 break;
             }
         }
+        if is_bare(&line.text) {
+            let message = format!("{} is followed by the name of a file", line.text);
+            self.report.error(line.whole(), message);
+            return None;
+        }
         if let Some(include) = include(&line.text) {
             self.include(&include, &line);
             return None;
@@ -259,6 +264,7 @@ impl<'a> Expander<'a> {
                 }
                 Err(reason) => {
                     let message = format!("cannot include {}: {reason}", path.display());
+                    let message = without_number(&message);
                     // A pattern may mean nothing, and a broken link is nothing.
                     if !has_wildcard(include.pattern) || path.exists() {
                         match include.must_read {
@@ -298,6 +304,11 @@ impl<'a> Expander<'a> {
         decoded.tell(start, self.report);
         Ok((decoded.text, start))
     }
+}
+
+/// A message without the number that the system has for it.
+fn without_number(message: &str) -> &str {
+    message.split_once(" (os error").map_or(message, |(message, _)| message)
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 //! lines become words and braces ([`word`]), these become statements with blocks ([`block`]), and
 //! statements become sections with entries ([`shape`], by the table [`super::dialect`]).
 
+mod addresses;
 mod block;
+mod checks;
 mod command;
 mod comment;
 mod define;

@@ -61,6 +61,12 @@ impl Shaper<'_> {
                 Some(find(section, now).unwrap_or(row))
             }
             Some((row, _)) => Some(row),
+            None if word.text.chars().all(|char| char == ';') => {
+                self.report
+                    .warning(word.place, "a semicolon ends nothing: it is passed over")
+                    .help("leave it out");
+                None
+            }
             None => {
                 self.unknown(section, word, statement);
                 None
@@ -81,12 +87,8 @@ impl Shaper<'_> {
         }
         let words: Vec<_> = known().filter(|row| row.section == section).map(|r| r.word).collect();
         let mut help = habit::advice(&statement.words, words.iter().copied());
-        let home = known().find(|row| row.word == word.text);
-        if let Some(home) = home.filter(|_| !help.contains(&word.text)) {
-            help = match home.section {
-                "" => "it stands outside of any section".into(),
-                home => format!("it belongs into {home}"),
-            };
+        if let Some(home) = habit::home(&word.text) {
+            help = home;
         }
         let secret = section == "authentication";
         if secret && help.is_empty() {
@@ -170,7 +172,9 @@ impl Shaper<'_> {
         }
         if block.is_none() {
             let message = format!("a {{ is missing behind {}", keyword.text);
-            self.report.error(keyword.place, message);
+            let help = self.report.example_section(&keyword.text, row.form == Form::NamedSection);
+            self.report.error(keyword.place, message).help(help);
+            return;
         }
         let mut entries = Vec::new();
         for inner in block.into_iter().flatten() {
@@ -238,10 +242,24 @@ impl Shaper<'_> {
         let behind = statement.words.get(2..).unwrap_or_default();
         let most = if word.text == "script" { 0 } else { 2 };
         if let Some(more) = behind.get(most) {
-            self.unused(more, &word.text)
-                .help("a command with arguments stands in quotes as a whole");
+            let help = match most {
+                0 => {
+                    "command and arguments stand in one pair of quotes; who runs it is said by user"
+                }
+                _ => "command and arguments stand in one pair of quotes, user and group behind it",
+            };
+            self.unused(more, &word.text).help(help);
         }
-        command::value(command, behind.get(..most.min(behind.len())).unwrap_or_default())
+        let behind = behind.get(..most.min(behind.len())).unwrap_or_default();
+        if let Some(shell) =
+            behind.iter().find(|word| word.text.contains(['<', '>', '|', '&', ';']))
+        {
+            let message = format!("{} is taken for who runs the command", quote(&shell.text));
+            self.report
+                .warning(shell.place, message)
+                .help("what a shell is to read stands in quotes, together with the command");
+        }
+        command::value(command, behind)
     }
 
     fn line(&mut self, section: &str, word: &Word, statement: &Statement) -> Value {
@@ -316,7 +334,7 @@ impl Shaper<'_> {
 }
 
 /// Why vipd has no use for a word.
-fn reason(row: &Row) -> String {
+pub fn reason(row: &Row) -> String {
     match row.support {
         Support::Later => format!("not supported yet: {}", row.note),
         _ => format!("ignored: {}", row.note),
@@ -344,9 +362,14 @@ fn add(entry: Entry, entries: &mut Vec<Entry>, report: &mut Report) {
         }
         (_, data) => {
             let word = &entry.word;
-            let message = format!("{} is there twice: the last one counts", word.text);
+            let first_counts = word.text.starts_with("notify") || word.text == "version";
+            let which = if first_counts { "first" } else { "last" };
+            let message = format!("{} is there twice: the {which} one counts", word.text);
             let (first, _) = report.line_and_column(before.word.place);
             report.warning(word.place, message).help(format!("the first one is in line {first}"));
+            if first_counts {
+                return;
+            }
             before.value = Value { data, place: entry.value.place };
             before.word = entry.word;
         }

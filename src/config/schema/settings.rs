@@ -101,13 +101,9 @@ impl<'a> Settings<'a> {
             report.error(word.place, message).help(help).secret(self.secret);
             return;
         }
+        let message = format!("unknown word {} in {}", quote(&word.text), self.label);
         let words = self.table.iter().map(|key| key.word);
         let help = did_you_mean(&word.text, words);
-        let message = match self.secret && help.is_empty() {
-            // It may be the password.
-            true => format!("unknown word in {}", self.label),
-            false => format!("unknown word {} in {}", quote(&word.text), self.label),
-        };
         report.error(word.place, message).help(help).secret(self.secret);
     }
 
@@ -116,7 +112,11 @@ impl<'a> Settings<'a> {
             Format::Keepalived => expected_bare(key.kind),
             Format::Toml | Format::Uci => expected(key.kind),
         };
-        let message = format!("{} must be {expected}, not {}", key.word, mismatch.found);
+        let bare = report.format() == Format::Keepalived;
+        let message = match mismatch.found.as_str() {
+            "nothing" if bare => format!("{} has no value: it must be {expected}", key.word),
+            found => format!("{} must be {expected}, not {found}", key.word),
+        };
         report.error(place, message).help(mismatch.help).secret(self.secret);
     }
 

@@ -3,7 +3,7 @@
 use super::command;
 use super::table::Kind;
 use crate::config::error::quote;
-use crate::config::nearest::nearest;
+use crate::config::nearest::{nearest, odd_character};
 use crate::config::tree::{Data, Value};
 use crate::config::Command;
 use crate::vrrp::bounds;
@@ -75,6 +75,7 @@ pub fn expected_bare(kind: Kind) -> String {
     match kind {
         Kind::Flag => "on or off, or nothing".into(),
         Kind::Text => "1 to 255 bytes in one line, in quotes if there are blanks in it".into(),
+        Kind::Integer(least, most) if most == least + 1 => format!("{least} or {most}"),
         Kind::Integer(least, most) => format!("a number from {least} to {most}"),
         Kind::Time(least, zero) => {
             let least = seconds(Duration::from_millis(least.into()));
@@ -118,6 +119,9 @@ fn mismatch(kind: Kind, value: &Value) -> Mismatch {
     let text = word.as_ref().map(|word| word.text.as_str()).unwrap_or_default();
     let help = match (kind, &value.data) {
         _ if text.ends_with(';') => "leave the semicolon out".into(),
+        (Kind::Integer(..) | Kind::Time(..) | Kind::Flag, Data::Line(_)) if !text.is_ascii() => {
+            odd_character(text).unwrap_or_default()
+        }
         (Kind::Text, Data::Integer(_) | Data::Float(_) | Data::Bool(_)) => {
             "put it in quotes".into()
         }
