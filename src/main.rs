@@ -20,6 +20,8 @@ mod exit {
 }
 
 const CONFIG_FILE: &str = "/etc/vipd.toml";
+/// Where a configuration may be, if it is not there.
+const OTHER_FILES: [&str; 2] = ["/etc/config/vipd", "/etc/keepalived/keepalived.conf"];
 const RUN_DIRECTORY: &str = "/run/vipd";
 const BRIEF: &str = "Usage: vipd [options]\nKeeps IP addresses highly available by VRRP.";
 
@@ -127,8 +129,14 @@ fn configuration(matches: &Matches, here: bool) -> Result<(Option<Config>, Repor
     };
     let config_id = matches.opt_str("i").unwrap_or_else(host::short_name);
     let how = Reading { format, config_id: &config_id, lenient: matches.opt_present("lenient") };
-    let bytes = std::fs::read(&file)
-        .map_err(|error| Failure::new(exit::CONFIG, format!("cannot read {file}: {error}")))?;
+    let bytes = std::fs::read(&file).map_err(|error| {
+        let other = OTHER_FILES.iter().find(|other| Path::new(other).exists());
+        let hint = match other.filter(|_| file == CONFIG_FILE) {
+            Some(other) => format!("; to use {other}, start vipd with -f {other}"),
+            None => String::new(),
+        };
+        Failure::new(exit::CONFIG, format!("cannot read {file}: {error}{hint}"))
+    })?;
     Ok(config::read(&file, &bytes, &how, &|config, report| {
         if here {
             preflight::check(config, report);

@@ -192,7 +192,7 @@ impl Report {
     #[must_use]
     pub fn example(&self, word: &str, value: &str) -> String {
         match self.format {
-            Format::Toml if value.parse::<f64>().is_ok() || value == "true" => {
+            Format::Toml if value.bytes().all(|byte| byte.is_ascii_digit()) || value == "true" => {
                 format!("write {word} = {value}")
             }
             Format::Toml => format!("write {word} = \"{value}\""),
@@ -321,8 +321,10 @@ impl Report {
     /// sorted by place.
     #[must_use]
     pub fn shown(&self) -> Vec<&Problem> {
-        let mut shown: Vec<_> = self.errors().chain(self.warnings()).take(SHOWN).collect();
-        shown.sort_by_key(|problem| (problem.place.start, problem.severity));
+        let mut shown: Vec<_> =
+            self.errors().chain(self.warnings()).take(SHOWN).enumerate().collect();
+        shown.sort_unstable_by_key(|(index, it)| (it.place.start, it.severity, *index));
+        let shown: Vec<_> = shown.into_iter().map(|(_, problem)| problem).collect();
         shown
     }
 

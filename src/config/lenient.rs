@@ -3,10 +3,14 @@
 use super::error::{Place, Report};
 use super::tree::{Data, Entry, Section, Tree, Value};
 
+/// Who runs a script is never taken out: then it would run as somebody else, perhaps as root.
+const STAYS: [&str; 2] = ["user", "script_user"];
+
 /// Takes out what the errors of a report point at: an item of a list, else an entry, else a section.
 /// Returns how many pieces that were; an error that points elsewhere stays one.
 pub fn skip(tree: &mut Tree, report: &Report) -> usize {
-    let places: Vec<Place> = report.errors().map(|problem| problem.place).collect();
+    let mut places: Vec<Place> = report.errors().map(|problem| problem.place).collect();
+    places.sort_unstable_by_key(|place| place.start());
     let mut skipped = 0;
     tree.stray.retain(|entry| keep(!is_hit(span(entry), &places), &mut skipped));
     for section in &mut tree.sections {
@@ -20,11 +24,15 @@ pub fn skip(tree: &mut Tree, report: &Report) -> usize {
                 || is_hit_as_a_whole(&entry.value, &places);
             // Of a list of nothing but mistakes nothing is left.
             let emptied = matches!(&entry.value.data, Data::List(items) if items.is_empty());
-            keep(!hit && !emptied, &mut skipped)
+            keep((!hit && !emptied) || stays(entry), &mut skipped)
         });
     }
     tree.sections.retain(|section| keep(!is_hit(head(section), &places), &mut skipped));
     skipped
+}
+
+fn stays(entry: &Entry) -> bool {
+    STAYS.contains(&entry.word.text.as_str())
 }
 
 fn keep(keep: bool, skipped: &mut usize) -> bool {
@@ -48,17 +56,21 @@ fn head(section: &Section) -> Place {
     Place::new(keyword.start(), end - keyword.start())
 }
 
+/// Whether one of the places, which are sorted, begins within a part.
 fn is_hit(part: Place, places: &[Place]) -> bool {
-    places
-        .iter()
-        .any(|place| (part.start()..part.start() + part.len().max(1)).contains(&place.start()))
+    let next = places.partition_point(|place| place.start() < part.start());
+    places.get(next).is_some_and(|place| place.start() < part.start() + part.len().max(1))
 }
 
 /// Whether an error is about the list or table, and not about something in it.
 fn is_hit_as_a_whole(value: &Value, places: &[Place]) -> bool {
-    places
+    let start = value.place.start();
+    let first = places.partition_point(|place| place.start() < start);
+    let behind = places.get(first..).unwrap_or_default();
+    behind
         .iter()
-        .any(|place| place.start() == value.place.start() && place.len() == value.place.len())
+        .take_while(|place| place.start() == start)
+        .any(|place| place.len() == value.place.len())
 }
 
 fn holds_items(value: &Value) -> bool {
@@ -74,8 +86,36 @@ fn skip_items(value: &mut Value, places: &[Place], skipped: &mut usize) {
             items.retain(|item| keep(!is_hit(item.place, &places), skipped));
         }
         Data::Table(entries) => {
-            entries.retain(|entry| keep(!is_hit(span(entry), &places), skipped));
+            let hit = |entry: &Entry| is_hit(span(entry), &places) && !stays(entry);
+            entries.retain(|entry| keep(!hit(entry), skipped));
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{read, Format, Reading};
+
+    /// Whether it can be used, with `[globals, in a check, in an instance]`.
+    fn is_usable([globals, check, instance]: [&str; 3]) -> bool {
+        let text = format!(
+            "global_defs {{\n{globals}\n}}\nvrrp_script c {{\nscript /bin/x\n{check}\n}}\n\
+             vrrp_instance v {{\ninterface eth0\nvirtual_router_id 5\n\
+             virtual_ipaddress {{\n192.0.2.1\n}}\ntrack_script {{\nc\n}}\n{instance}\n}}\n"
+        );
+        let how = Reading { lenient: true, ..Reading::strict(Format::Keepalived) };
+        read("f", text.as_bytes(), &how, &|_, _| {}).0.is_some()
+    }
+
+    #[test]
+    fn what_is_wrong_is_skipped_but_never_who_runs_a_script() {
+        assert!(is_usable(["script_user nobody", "user nobody", "priority 10"]));
+        assert!(is_usable(["vrrp_version 9", "weight much", "priority 1000"]));
+        // Nothing is run then.
+        assert!(is_usable(["", "", "notify /bin/x \"\""]));
+        assert!(!is_usable(["script_user \"a b c\"", "", ""]));
+        assert!(!is_usable(["", "user \"a b c\"", ""]));
+        assert!(!is_usable(["", "", "notify \"/bin/x 'a'\" \"a b c\""]));
     }
 }

@@ -59,6 +59,8 @@ pub struct ScriptUser {
 pub struct Command {
     /// How it is to be run.
     pub line: CommandLine,
+    /// Who runs it, if it says so itself.
+    pub user: Option<ScriptUser>,
     /// Where it was said.
     pub place: Place,
 }
@@ -80,7 +82,7 @@ pub struct VrrpScript {
     pub name: String,
     /// Where the section begins.
     pub place: Place,
-    /// `script`
+    /// `script`; its user stands in `user`.
     pub script: Command,
     /// `interval` between the starts of two runs. Default 1 s.
     pub interval: Duration,
@@ -113,6 +115,8 @@ pub struct VrrpInstance {
     pub place: Place,
     /// `interface` that the adverts use.
     pub interface: String,
+    /// Where the value of `interface` stands.
+    pub interface_place: Place,
     /// `virtual_router_id`
     pub virtual_router_id: Vrid,
     /// `priority`, 1 to 255. Default 100; 255 owns the addresses.
@@ -183,6 +187,8 @@ pub struct VirtualIpAddress {
     pub prefix_len: u8,
     /// `dev`: the interface it goes to, if not the instance's.
     pub dev: Option<String>,
+    /// Where the value of `dev` stands.
+    pub dev_place: Place,
     /// `label`: at most 15 characters.
     pub label: Option<String>,
     /// `brd`: the broadcast address.
@@ -257,6 +263,9 @@ impl Reading<'_> {
 /// text has errors, with what could be read, so that all that is wrong is told at once.
 pub type Further<'a> = &'a dyn Fn(&Config, &mut Report);
 
+/// How often something is skipped and the rest looked at again: what is left may be wrong, too.
+const ROUNDS: usize = 100;
+
 /// Reads a configuration. Returns all that is wrong with it, not the first thing; the
 /// configuration is there if and only if the report holds no error.
 #[must_use]
@@ -274,10 +283,13 @@ pub fn read(
     if how.lenient {
         report.skip_errors();
     }
+    let mut rounds = ROUNDS;
     let config = loop {
         let mut round = report.fresh();
         let config = schema::build(&tree, &mut round);
-        if how.lenient && round.has_errors() && lenient::skip(&mut tree, &round) > 0 {
+        let again = how.lenient && round.has_errors() && rounds > 0;
+        if again && lenient::skip(&mut tree, &round) > 0 {
+            rounds -= 1;
             report.append(round.skipped_errors());
             continue;
         }

@@ -139,8 +139,9 @@ fn tree(table: DeTable<'_>) -> Tree {
     }
     // The parser sorts by name.
     let start = |word: &Word| word.place.start();
-    tree.sections.sort_by_key(|section| start(section.name.as_ref().unwrap_or(&section.keyword)));
-    tree.stray.sort_by_key(|entry| start(&entry.word));
+    tree.sections
+        .sort_unstable_by_key(|section| start(section.name.as_ref().unwrap_or(&section.keyword)));
+    tree.stray.sort_unstable_by_key(|entry| start(&entry.word));
     tree
 }
 
@@ -176,7 +177,7 @@ fn word(key: Spanned<DeString<'_>>) -> Word {
 fn entries(table: DeTable<'_>, depth: usize) -> Vec<Entry> {
     let entry = |(key, value)| Entry { word: word(key), value: value_of(value, depth) };
     let mut entries: Vec<_> = table.into_iter().map(entry).collect();
-    entries.sort_by_key(|entry| entry.word.place.start());
+    entries.sort_unstable_by_key(|entry| entry.word.place.start());
     entries
 }
 

@@ -41,10 +41,12 @@ pub struct Runnable {
 
 impl Runnable {
     /// Finds the program and the user, and makes sure that nobody else can change what root runs.
+    /// A command that names nobody is run by `default`; if that is `None`, by whoever runs vipd.
     ///
     /// # Errors
     /// A sentence for a person.
-    pub fn new(command: &Command, user: Option<&ScriptUser>) -> Result<Self, String> {
+    pub fn new(command: &Command, default: Option<&ScriptUser>) -> Result<Self, String> {
+        let user = command.user.as_ref().or(default);
         let identity = user.map(identity).transpose()?.flatten();
         let runnable = match &command.line {
             CommandLine::Words(words) => {
@@ -206,7 +208,11 @@ mod tests {
 
     fn runnable(line: &str) -> Result<Runnable, String> {
         let line = CommandLine::Text(line.to_owned());
-        Runnable::new(&Command { line, place: Place::default() }, None)
+        Runnable::new(&Command { line, user: None, place: Place::default() }, None)
+    }
+
+    fn user(name: &str) -> ScriptUser {
+        ScriptUser { user: name.to_owned(), group: None, place: Place::default() }
     }
 
     fn words(argv: &[CString]) -> Vec<&str> {
@@ -251,10 +257,27 @@ mod tests {
     #[test]
     fn an_unknown_user_is_an_error() {
         let line = CommandLine::Text("true".to_owned());
-        let place = Place::default();
-        let user = ScriptUser { user: "no-such-user".to_owned(), group: None, place };
-        let error = Runnable::new(&Command { line, place }, Some(&user)).unwrap_err();
+        let mut command = Command { line, user: None, place: Place::default() };
+        let nobody = user("no-such-user");
+        let error = Runnable::new(&command, Some(&nobody)).unwrap_err();
         assert_eq!(error, "there is no user \"no-such-user\" here");
+        command.user = Some(nobody);
+        assert_eq!(Runnable::new(&command, Some(&user("root"))).unwrap_err(), error);
+    }
+
+    #[test]
+    fn the_user_of_a_command_comes_before_the_default() {
+        let line = CommandLine::Text("true".to_owned());
+        let mut command = Command { line, user: None, place: Place::default() };
+        let uid = |command: &Command, default: Option<&ScriptUser>| {
+            Runnable::new(command, default).unwrap().identity.map(|identity| identity.uid)
+        };
+        let default = user("12345");
+        assert_eq!((uid(&command, None), uid(&command, Some(&default))), (None, Some(12345)));
+        command.user = Some(user("54321"));
+        for default in [None, Some(&default)] {
+            assert_eq!(uid(&command, default), Some(54321));
+        }
     }
 
     /// The rule of a script that root runs, on a file that others may write, directly and behind
@@ -274,12 +297,21 @@ mod tests {
         mode(&script, 0o755).unwrap();
         let through_shell = format!("{} | true", link.display());
         let link = link.display().to_string();
+        let other = user("12345");
         assert!(runnable(&link).is_ok() && runnable(&through_shell).is_ok());
         for (file, bits) in [(&script, 0o757), (&folder, 0o777)] {
             mode(file, bits).unwrap();
             for line in [&link, &through_shell] {
                 let error = runnable(line).unwrap_err();
                 assert!(error.contains("can be written by everybody"), "{error}");
+                let line = CommandLine::Text(line.clone());
+                let own = |name| {
+                    let user = Some(user(name));
+                    let command = Command { line: line.clone(), user, place: Place::default() };
+                    Runnable::new(&command, Some(&other))
+                };
+                assert!(own("54321").is_ok(), "another user may run what everybody can write");
+                assert_eq!(own("root").unwrap_err(), error);
             }
             mode(file, 0o755).unwrap();
         }

@@ -3,7 +3,7 @@
 
 use super::command::{identity, Runnable};
 use crate::config::error::{Place, Report};
-use crate::config::{Command, Config, ScriptUser};
+use crate::config::{Command, Config, ScriptUser, VrrpInstance};
 use std::path::Path;
 
 /// Adds what is wrong on this host to the report: a missing or unsafe script or user is an error, a
@@ -11,7 +11,9 @@ use std::path::Path;
 pub fn check(config: &Config, report: &mut Report) {
     let script_user = config.global_defs.script_user.as_ref();
     let users = config.vrrp_script.iter().filter_map(|script| script.user.as_ref());
-    for user in users.chain(script_user) {
+    let notified = config.vrrp_instance.iter().flat_map(notify_scripts);
+    let own = notified.filter_map(|command| command.user.as_ref());
+    for user in users.chain(script_user).chain(own) {
         if let Err(error) = identity(user) {
             report.error(user.place, error);
         }
@@ -20,31 +22,36 @@ pub fn check(config: &Config, report: &mut Report) {
         runnable(&script.script, script.user.as_ref().or(script_user), report);
     }
     for instance in &config.vrrp_instance {
-        let scripts = [
-            &instance.notify_master,
-            &instance.notify_backup,
-            &instance.notify_fault,
-            &instance.notify_stop,
-            &instance.notify,
-        ];
-        for command in scripts.into_iter().flatten() {
+        for command in notify_scripts(instance) {
             runnable(command, script_user, report);
         }
-        interface(&instance.interface, instance.place, report);
+        interface(&instance.interface, instance.interface_place, report);
         for vip in &instance.virtual_ipaddress {
             if let Some(dev) = vip.dev.as_deref().filter(|dev| *dev != instance.interface) {
-                interface(dev, vip.place, report);
+                interface(dev, vip.dev_place, report);
             }
         }
     }
 }
 
+fn notify_scripts(instance: &VrrpInstance) -> impl Iterator<Item = &Command> {
+    let scripts = [
+        &instance.notify_master,
+        &instance.notify_backup,
+        &instance.notify_fault,
+        &instance.notify_stop,
+        &instance.notify,
+    ];
+    scripts.into_iter().flatten()
+}
+
 /// Whether a command can be run, if its user is there: that was told.
-fn runnable(command: &Command, user: Option<&ScriptUser>, report: &mut Report) {
+fn runnable(command: &Command, default: Option<&ScriptUser>, report: &mut Report) {
+    let user = command.user.as_ref().or(default);
     if user.is_some_and(|user| identity(user).is_err()) {
         return;
     }
-    if let Err(error) = Runnable::new(command, user) {
+    if let Err(error) = Runnable::new(command, default) {
         report.error(command.place, error);
     }
 }

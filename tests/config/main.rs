@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vipd::config::error::Report;
-use vipd::config::{read, Config, Format, Reading, V3Checksum};
+use vipd::config::{read, Command, CommandLine, Config, Format, Reading, V3Checksum};
 use vipd::wire::{Interval, Priority, Version};
 
 fn root() -> PathBuf {
@@ -67,6 +67,8 @@ fn what_must_be_accepted_is() {
         ("weights", 8),
         ("slow-check", 3),
         ("shared-address", 1),
+        ("command-users", 0),
+        ("names-with-blanks", 2),
     ] {
         let (config, report) = parse(&case(&format!("{name}.toml")));
         assert!(config.is_some(), "{name}: {report}");
@@ -87,6 +89,39 @@ fn the_seed_is_understood() {
     assert_eq!(instance.virtual_ipaddress[0].dev.as_deref(), Some("eth0"));
     assert_eq!((instance.track_script[0].script, instance.track_script[0].weight.value()), (0, 20));
     assert!(instance.notify.is_some() && instance.fast_handover && !instance.nopreempt);
+}
+
+#[test]
+fn a_command_names_who_runs_it() {
+    let instance = &accepted(&case("command-users.toml")).vrrp_instance[0];
+    let read = |command: &Option<Command>| {
+        let Command { line, user, .. } = command.clone().unwrap();
+        let words = match line {
+            CommandLine::Text(text) => vec![text],
+            CommandLine::Words(words) => words,
+        };
+        let user = user.map(|it| format!("{} {}", it.user, it.group.unwrap_or_default()));
+        (words.join("|"), user.unwrap_or_default())
+    };
+    for (command, line, user) in [
+        (&instance.notify_master, "/etc/vipd/master now", "nobody "),
+        (&instance.notify_backup, "/etc/vipd/backup|right now", "nobody nogroup"),
+        (&instance.notify_fault, "/etc/vipd/fault", "65534 0"),
+        (&instance.notify_stop, "/etc/vipd/stop", ""),
+        (&instance.notify, "/etc/vipd/notify", "daemon "),
+    ] {
+        assert_eq!(read(command), (line.to_owned(), user.to_owned()));
+    }
+}
+
+#[test]
+fn a_name_with_blanks_is_one_name() {
+    let config = accepted(&case("names-with-blanks.toml"));
+    let instance = &config.vrrp_instance[0];
+    assert_eq!(instance.name, "front door");
+    let tracked = instance.track_script.iter();
+    let tracked: Vec<_> = tracked.map(|it| (it.script, it.weight.value())).collect();
+    assert_eq!(tracked, [(0, 0), (2, 5), (1, -5)]);
 }
 
 #[test]

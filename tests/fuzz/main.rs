@@ -137,6 +137,28 @@ fn toml() {
 }
 
 #[test]
+fn keepalived() {
+    let sample = b"! a comment\nglobal_defs {\n  router_id \"a b\"\n  script_user nobody\n}\n\
+        $IF=eth0\n$VI= \\\nvrrp_instance V_${N} { \\\n interface ${IF} \\\n virtual_router_id ${N} \\\n\
+        virtual_ipaddress { 192.0.2.${N}/24 } \\\n}\n~SEQ(N, 1, 3) $VI\n\
+        vrrp_script chk {\n script \"/bin/x 'a b' \\t\"\n interval .5\n weight -20\n}\n\
+        vrrp_instance a{state MASTER\n interface eth0\n virtual_router_id 5\n@r1 priority 120\n\
+        @^r1 priority 110\n authentication { auth_type PASS;\n auth_pass secretsecret\n }\n\
+        virtual_ipaddress\n{\n 192.0.2.99/24 dev eth0 label eth0:1\n }\n track_script {\n chk weight 5\n }\n\
+        notify \"/bin/n x\" nobody nogroup // why\n unicast_peer { 192.0.2.7 }\n}\n\
+        virtual_server 192.0.2.1 80 { real_server 192.0.2.2 80 { TCP_CHECK { } } }\n\
+        ~LST({A,B},{1,2},{3}) track_file f${A}${B} { file /x }\ninclude /nonexistent/*.conf\n"
+        .to_vec();
+    fuzz("keepalived", &[sample], |bytes, random| {
+        let lenient = random.below(2) == 0;
+        let how = Reading { format: Format::Keepalived, config_id: "r1", lenient };
+        let (config, report) = read("fuzz.conf", bytes, &how, &|_, _| {});
+        assert_eq!(config.is_none(), report.has_errors());
+        assert!(report.to_string().len() < 1 << 20);
+    });
+}
+
+#[test]
 fn netlink_messages() {
     let mut link = Vec::new();
     let mut builder = netlink::Builder::new(&mut link);

@@ -3,10 +3,12 @@
 use crate::lab::process::Process;
 use crate::lab::{poll, span, wall_clock, Host, Lab, SOON, VIP};
 use crate::scripts::{
-    assert_roughly, assert_steady, check, is_gone, vipd_after, wait_gone, Knob, Notes, FAST,
-    FAST_TICK,
+    assert_roughly, assert_steady, check, is_gone, status, vipd_after, wait_gone, Knob, Notes,
+    FAST, FAST_TICK,
 };
 use crate::setup::{toml, vipd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// A host, a knob that takes its virtual router into FAULT, and a file for the scripts.
@@ -268,6 +270,63 @@ fn a_line_for_the_shell_and_a_list() {
     assert!(said.text.ends_with("it said: <two words><$HOME;>"), "{said:?}");
     let expected = ["<one><INSTANCE><vip><BACKUP><100>", "<one><INSTANCE><vip><MASTER><100>"];
     assert_eq!(scene.notes.wait(2), expected);
+}
+
+#[test]
+fn a_command_is_run_by_its_own_user_else_by_that_of_all() {
+    let scene = Scene::new();
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("a file of the lab");
+    };
+    mode(scene.notes.path(), 0o666);
+    let who = scene.script("who.sh", "echo $1 $(id -u) $(id -g) $(id -G) >> $NOTES\n");
+    // What everybody can change is not for root, and no harm to others.
+    let open = scene.script("open.sh", "echo $1 $(id -u) $(id -g) $(id -G) >> $NOTES\n");
+    mode(Path::new(&open), 0o777);
+    let toml = scene.toml(&format!(
+        "notify_backup = {{ script = \"{who} backup\", user = \"daemon\" }}\n\
+         notify_master = {{ script = [\"{open}\", \"master\"], user = \"54321 daemon\" }}\n\
+         notify_fault = {{ script = \"{who} fault\", user = \"root\" }}\n\
+         notify_stop = {{ script = \"{open} stop\" }}"
+    ));
+    let toml = format!("[global_defs]\nscript_user = \"nobody\"\n{toml}");
+    let process = scene.lab.vipd(vipd(), &scene.a, &toml);
+    scene.notes.wait(2);
+    scene.knob.off();
+    scene.notes.wait(3);
+    process.signal("TERM");
+    assert!(process.wait_end(SOON).success());
+    let id = |of: &str| {
+        let output = std::process::Command::new("id").args(of.split(' ')).output().expect("id(1)");
+        String::from_utf8(output.stdout).expect("numbers").trim().to_owned()
+    };
+    let ids = |user: &str| ["-u", "-g", "-G"].map(|what| id(&format!("{what} {user}"))).join(" ");
+    let group = id("-g daemon");
+    let expected = [
+        format!("backup {}", ids("daemon")),
+        format!("master 54321 {group} {group}"),
+        format!("fault {}", ids("root")),
+        format!("stop {}", ids("nobody")),
+    ];
+    assert_eq!(scene.notes.lines(), expected);
+}
+
+/// In what a shell runs, too.
+#[test]
+fn a_name_with_a_blank_is_one_argument() {
+    let scene = Scene::new();
+    let script = scene.script("name.sh", "echo \"$#:$2:$VRRP_NAME\" >> $NOTES\n");
+    let more = format!("notify_backup = \"{script} backup\"\nnotify = \"exec {script}\"");
+    let toml = scene.toml(&more).replace(".vip]", ".\"front door\"]");
+    let toml = toml.replace(".chk]", ".\"web server\"]").replace("[\"chk\"]", "[\"web server\"]");
+    let process = scene.lab.vipd(vipd(), &scene.a, &toml);
+    let general = "4:front door:front door";
+    assert_eq!(scene.notes.wait(3), ["1::front door", general, general]);
+    process.wait_log("front door: notify for MASTER: done in ", SOON);
+    assert!(status(&process, "front door").contains("status: front door: MASTER for "));
+    assert!(status(&process, "check web server").contains("check web server: OK, exit 0"));
+    scene.knob.off();
+    process.wait_log("front door: MASTER -> FAULT: check web server failed: exit 1", SOON);
 }
 
 #[test]

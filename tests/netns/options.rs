@@ -59,9 +59,13 @@ fn a_good_configuration_passes_and_an_absent_interface_is_a_warning() {
     let good = file(&lab, &text);
     let (code, out, err) = run(&["-t", "-f", &good]);
     assert_eq!((code, out.as_str()), (0, ""));
-    let says = format!("{good}:1:16: warning: there is no interface no-such-if0 here");
+    let says = format!("{good}:2:13: warning: there is no interface no-such-if0 here");
     assert!(err.contains(&says), "{err}");
     assert_eq!(run(&["-T", "-f", &good]), (0, String::new(), String::new()));
+    let good = file(&lab, &text.replace("/24\"]", "/24 dev no-such-if1 scope link\"]"));
+    let (_, _, err) = run(&["-t", "-f", &good]);
+    let says = format!("{good}:5:42: warning: there is no interface no-such-if1 here");
+    assert!(err.contains(&says), "{err}");
 }
 
 /// A start, `-t` and `-T` of each: message, with its place, and exit code.
@@ -88,6 +92,25 @@ fn what_the_host_lacks_is_78_and_the_text_alone_passes() {
         ),
         (format!("notify = '{script}'"), 8, "10: error: "),
         ("notify_stop = '/no/such | true'".to_owned(), 8, "15: error: cannot run /no/such: "),
+        (
+            "notify = { script = 'true', user = 'no-such-user' }".to_owned(),
+            8,
+            "36: error: there is no user \"no-such-user\" here",
+        ),
+        (
+            "notify = { user = 'root', script = '/no/such' }".to_owned(),
+            8,
+            "36: error: cannot run /no/such: ",
+        ),
+        // Not the harmless user of all others is asked, but the command's own.
+        (
+            format!(
+                "notify = {{ script = '{script}', user = 'root' }}\n\
+                 [global_defs]\nscript_user = 'nobody'"
+            ),
+            8,
+            "can be written by everybody; try chmod o-w",
+        ),
     ] {
         let bad = file(&lab, &toml(100, &format!("{V3}\n{more}")));
         let place = format!("{place}:{line}:");

@@ -2,8 +2,8 @@
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
-    Row, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LIST, MAIL, MASTER_DOWN, MULTICAST, NO_IPV6, OWNER,
-    STRICT, UNICAST, YIELD,
+    Table, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LIST, MAIL, MASTER_DOWN, MULTICAST, NO_IPV6,
+    OWNER, STRICT, UNICAST, YIELD,
 };
 
 const BUS: &str = "vipd is not on the bus";
@@ -21,7 +21,7 @@ const USER: &str = "without it scripts run as the user of vipd, also where there
                     keepalived_script";
 const VMAC: &str = "no interfaces with a virtual MAC address are made";
 
-pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
+pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
     "router_id"                          Line     Same, "";
     "lvs_id"                             Line     Ignored, "router_id has taken its place";
 
@@ -64,7 +64,7 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
         "announcements follow each other without a pause, as with 0";
     "vrrp_gna_interval"                  Line     Later, NO_IPV6;
     "vrrp_garp_extra_if"                 Line     Later, EXTRA;
-    "vrrp_vmac_garp_intvl"               Line     Renamed("vrrp_garp_extra_if"), "";
+    "vrrp_vmac_garp_intvl"               Line     Renamed, "vrrp_garp_extra_if";
 
     "dynamic_interfaces"                 Line     Ignored,
         "it is not needed, an interface may always come and go";
@@ -128,7 +128,7 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
     "snmp_socket"                        Line     Ignored, SNMP;
     "enable_traps"                       Line     Ignored, SNMP;
     "enable_snmp_vrrp"                   Line     Ignored, SNMP;
-    "enable_snmp_keepalived"             Line     Renamed("enable_snmp_vrrp"), "";
+    "enable_snmp_keepalived"             Line     Renamed, "enable_snmp_vrrp";
     "enable_snmp_rfc"                    Line     Ignored, SNMP;
     "enable_snmp_rfcv2"                  Line     Ignored, SNMP;
     "enable_snmp_rfcv3"                  Line     Ignored, SNMP;
@@ -146,7 +146,7 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
     "vrrp_rt_priority"                   Line     Ignored, PROCESS;
     "vrrp_cpu_affinity"                  Line     Ignored, PROCESS;
     "vrrp_rlimit_rttime"                 Line     Ignored, PROCESS;
-    "vrrp_rlimit_rtime"                  Line     Renamed("vrrp_rlimit_rttime"), "";
+    "vrrp_rlimit_rtime"                  Line     Renamed, "vrrp_rlimit_rttime";
     "process_names"                      Line     Ignored, "vipd is one process, of that name";
     "process_name"                       Line     Ignored, "vipd is one process, of that name";
     "vrrp_process_name"                  Line     Ignored, "vipd is one process, of that name";
@@ -165,16 +165,16 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
     "bfd_rt_priority"                    Line     Ignored, BFD;
     "bfd_cpu_affinity"                   Line     Ignored, BFD;
     "bfd_rlimit_rttime"                  Line     Ignored, BFD;
-    "bfd_rlimit_rtime"                   Line     Renamed("bfd_rlimit_rttime"), "";
+    "bfd_rlimit_rtime"                   Line     Renamed, "bfd_rlimit_rttime";
 
     "checker_process_name"               Line     Ignored, IPVS;
-    "lvs_process_name"                   Line     Renamed("checker_process_name"), "";
+    "lvs_process_name"                   Line     Renamed, "checker_process_name";
     "checker_priority"                   Line     Ignored, IPVS;
     "checker_no_swap"                    Line     Ignored, IPVS;
     "checker_rt_priority"                Line     Ignored, IPVS;
     "checker_cpu_affinity"               Line     Ignored, IPVS;
     "checker_rlimit_rttime"              Line     Ignored, IPVS;
-    "checker_rlimit_rtime"               Line     Renamed("checker_rlimit_rttime"), "";
+    "checker_rlimit_rtime"               Line     Renamed, "checker_rlimit_rttime";
     "checker_log_all_failures"           Line     Ignored, IPVS;
     "smtp_alert_checker"                 Line     Ignored, IPVS;
     "no_checker_emails"                  Line     Ignored, IPVS;
@@ -182,7 +182,7 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "global_defs":
     "lvs_timeouts"                       Line     Ignored, IPVS;
     "lvs_flush"                          Line     Ignored, IPVS;
     "lvs_flush_on_stop"                  Line     Ignored, IPVS;
-    "lvs_flush_onstop"                   Line     Renamed("lvs_flush_on_stop"), "";
+    "lvs_flush_onstop"                   Line     Renamed, "lvs_flush_on_stop";
     "lvs_sync_daemon"                    Line     Ignored, IPVS;
     "lvs_notify_fifo"                    Line     Ignored, IPVS;
     "lvs_notify_fifo_script"             Command  Ignored, IPVS;

@@ -2,7 +2,7 @@
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
-    Row, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN, MULTICAST,
+    Table, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN, MULTICAST,
     NO_IPV6, OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
 };
 
@@ -31,7 +31,7 @@ const TTL: &str = "adverts are sent with a TTL of 255, and must come with it";
 const VIPS: &str = "an address of IPv6 is an error so far; one that somebody else removes is put \
                     back without a change of state";
 
-const VRRP_INSTANCE: &[Row] = rows! { "vrrp_instance":
+const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "state"                      Line     Differs, STATE;
     "interface"                  Line     Differs, "one that is missing is FAULT until it comes";
     "virtual_router_id"          Line     Same, "";
@@ -59,7 +59,7 @@ const VRRP_INSTANCE: &[Row] = rows! { "vrrp_instance":
     "down_timer_adverts"         Line     Later, MASTER_DOWN;
     "timer_expired_backup"       Line     Ignored,
         "it is not needed, a MASTER that wakes up late gives way to whoever took over";
-    "thread_timer_expired"       Line     Renamed("timer_expired_backup"), "";
+    "thread_timer_expired"       Line     Renamed, "timer_expired_backup";
     "lower_prio_no_advert"       Line     Later, CONTEST;
     "higher_prio_send_advert"    Line     Later, YIELD;
     "owner_ignore_adverts"       Line     Later, OWNER;
@@ -113,19 +113,19 @@ const VRRP_INSTANCE: &[Row] = rows! { "vrrp_instance":
     "garp_lower_prio_delay"      Line     Same, "";
     "garp_lower_prio_repeat"     Line     Same, "";
     "garp_extra_if"              Line     Later, EXTRA;
-    "vmac_garp_intvl"            Line     Renamed("garp_extra_if"), "";
+    "vmac_garp_intvl"            Line     Renamed, "garp_extra_if";
 
     "lvs_sync_daemon_interface"  Line     Ignored, IPVS;
-    "lvs_sync_daemon_inteface"   Line     Renamed("lvs_sync_daemon_interface"), "";
+    "lvs_sync_daemon_inteface"   Line     Renamed, "lvs_sync_daemon_interface";
 };
 
-const AUTHENTICATION: &[Row] = rows! { "authentication":
+const AUTHENTICATION: Table = rows! { "authentication":
     "auth_type"                  Line     Differs, "AH is an error, for RFC 3768 has removed it";
     "auth_pass"                  Line     Differs,
         "there must be one; 8 bytes of it count, and a longer one is cut with a warning";
 };
 
-const AUTH_HMAC: &[Row] = rows! { "auth_hmac":
+const AUTH_HMAC: Table = rows! { "auth_hmac":
     "key"                        Line     Later, HMAC;
     "active_key"                 Line     Later, HMAC;
     "time_window"                Line     Later, HMAC;
@@ -133,7 +133,7 @@ const AUTH_HMAC: &[Row] = rows! { "auth_hmac":
     "mode"                       Line     Later, HMAC;
 };
 
-const VIRTUAL_IPADDRESS: &[Row] = rows! { "virtual_ipaddress":
+const VIRTUAL_IPADDRESS: Table = rows! { "virtual_ipaddress":
     "dev"                        Line     Differs,
         "the interface is not tracked: if it is down, the instance stays what it is";
     "label"                      Line     Same, "";
@@ -154,35 +154,35 @@ const VIRTUAL_IPADDRESS: &[Row] = rows! { "virtual_ipaddress":
     "use_vmac"                   Line     Later, MAC;
 };
 
-const UNICAST_PEER: &[Row] = rows! { "unicast_peer":
+const UNICAST_PEER: Table = rows! { "unicast_peer":
     "min_ttl"                    Line     Later, TTL;
     "max_ttl"                    Line     Later, TTL;
 };
 
-const TRACK_SCRIPT: &[Row] = rows! { "track_script":
+const TRACK_SCRIPT: Table = rows! { "track_script":
     "weight"                     Line     Differs, WEIGHT;
     "reverse"                    Line     Same, "";
     "noreverse"                  Line     Same, "";
 };
 
-const TRACK_INTERFACE: &[Row] = rows! { "track_interface":
+const TRACK_INTERFACE: Table = rows! { "track_interface":
     "weight"                     Line     Later, TRACK;
     "reverse"                    Line     Later, TRACK;
 };
 
-const TRACK_PROCESS: &[Row] = rows! { "track_process":
+const TRACK_PROCESS: Table = rows! { "track_process":
     "weight"                     Line     Later, TRACK;
     "reverse"                    Line     Later, TRACK;
     "noreverse"                  Line     Later, TRACK;
 };
 
-const TRACK_BFD: &[Row] = rows! { "track_bfd":
+const TRACK_BFD: Table = rows! { "track_bfd":
     "weight"                     Line     Ignored, BFD;
     "reverse"                    Line     Ignored, BFD;
     "noreverse"                  Line     Ignored, BFD;
 };
 
-pub(super) const TABLES: &[&[Row]] = &[
+pub(super) const TABLES: &[Table] = &[
     VRRP_INSTANCE,
     AUTHENTICATION,
     AUTH_HMAC,

@@ -8,13 +8,15 @@
 /// A table: the section, and `"word" Form Support, note;` for each word.
 macro_rules! rows {
     ($section:literal: $($word:literal $form:ident $support:expr, $note:expr;)*) => {
-        &[$($crate::config::dialect::Row {
+        $crate::config::dialect::Table {
             section: $section,
-            word: $word,
-            form: $crate::config::dialect::Form::$form,
-            support: $support,
-            note: $note,
-        }),*]
+            cells: &[$($crate::config::dialect::Cell {
+                word: $word,
+                note: $note,
+                form: $crate::config::dialect::Form::$form,
+                support: $support,
+            }),*],
+        }
     };
 }
 
@@ -32,9 +34,9 @@ pub enum Support {
     Same,
     /// It is there, and something about it is different: the note says what.
     Differs,
-    /// An old word for this one of the same section, which means the same. What stands in it, if it
-    /// is a section, is listed there.
-    Renamed(&'static str),
+    /// An old word for the one of the same section that the note is, which means the same. What
+    /// stands in it, if it is a section, is listed there.
+    Renamed,
     /// Not supported yet: the note says what that means.
     Later,
     /// Taken, and nothing is done: the note says what is not done, or why nothing has to be.
@@ -50,7 +52,7 @@ impl Support {
         match self {
             Same => "same",
             Differs => "differs",
-            Renamed(_) => "renamed",
+            Renamed => "renamed",
             Later => "later",
             Ignored => "ignored",
             Refused => "refused",
@@ -91,6 +93,36 @@ pub struct Row {
     pub note: &'static str,
 }
 
+/// The words of a section, as they are kept: a pointer costs more than what it points at.
+struct Table {
+    section: &'static str,
+    cells: &'static [Cell],
+}
+
+/// A [`Row`] without its section.
+struct Cell {
+    word: &'static str,
+    note: &'static str,
+    form: Form,
+    support: Support,
+}
+
+impl Table {
+    fn row(&self, cell: &Cell) -> Row {
+        let Cell { word, note, form, support } = *cell;
+        Row { section: self.section, word, form, support, note }
+    }
+
+    fn rows(&'static self) -> impl Iterator<Item = Row> {
+        self.cells.iter().map(|cell| self.row(cell))
+    }
+
+    fn find(&self, section: &str, word: &str) -> Option<Row> {
+        let cells = if self.section == section { self.cells } else { &[] };
+        cells.iter().find(|cell| cell.word == word).map(|cell| self.row(cell))
+    }
+}
+
 // Notes that several tables need.
 const BFD: &str = "vipd runs no BFD; a check script can ask a daemon that does";
 const BUFFERS: &str = "vipd chooses the size of its buffers itself";
@@ -119,7 +151,7 @@ const WEIGHT: &str =
 const YIELD: &str = "a MASTER that hears a higher priority gives way without a last advert";
 
 /// Words of vipd alone that are yet to come.
-const COMING: &[&[Row]] = &[
+const COMING: &[Table] = &[
     rows! { "":
         "track_process"      NamedSection   Later, TRACK;
         "track_route"        NamedSection   Later, TRACK;
@@ -148,7 +180,7 @@ const COMING: &[&[Row]] = &[
 const LEASE: &str = "addresses stay where a killed vipd left them";
 
 /// Words of vipd alone, which `keepalived.conf` may hold as well.
-const OWN: &[&[Row]] = &[
+const OWN: &[Table] = &[
     rows! { "global_defs":
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
@@ -173,22 +205,32 @@ const TRANSLATED: &[(&str, &str, &str)] = &[
     ("global_defs", "vrrp_min_garp", "vrrp_garp_master_repeat = 1 and vrrp_garp_master_delay = 0"),
 ];
 
-/// The words of keepalived, section by section.
-pub fn rows() -> impl Iterator<Item = &'static Row> {
+/// The words of keepalived.
+fn tables() -> impl Iterator<Item = &'static Table> {
     let tables = [outermost::TABLES, global_defs::TABLES, instance::TABLES, rest::TABLES];
-    tables.into_iter().flatten().copied().flatten()
+    tables.into_iter().flatten()
+}
+
+/// The words of keepalived, section by section.
+pub fn rows() -> impl Iterator<Item = Row> {
+    tables().flat_map(Table::rows)
 }
 
 /// What `keepalived.conf` may hold here: the words of keepalived and our own.
-pub fn known() -> impl Iterator<Item = &'static Row> {
-    rows().chain(OWN.iter().copied().flatten())
+pub fn known() -> impl Iterator<Item = Row> {
+    tables().chain(OWN).flat_map(Table::rows)
 }
 
-/// What is to be said of a word in a section.
+/// What is to be said of a word of [`known`] in a section.
 #[must_use]
-pub fn find(section: &str, word: &str) -> Option<&'static Row> {
-    let coming = COMING.iter().copied().flatten();
-    rows().chain(coming).find(|row| row.section == section && row.word == word)
+pub fn find_known(section: &str, word: &str) -> Option<Row> {
+    tables().chain(OWN).find_map(|table| table.find(section, word))
+}
+
+/// What is to be said of a word in a section: one of keepalived, or one that is yet to come.
+#[must_use]
+pub fn find(section: &str, word: &str) -> Option<Row> {
+    tables().chain(COMING).find_map(|table| table.find(section, word))
 }
 
 /// What the absence of a word means, if it is one that is missing here and not misspelt.
@@ -197,7 +239,7 @@ pub fn absent(section: &str, word: &str) -> Option<&'static str> {
     let row = find(section, word)?;
     match row.support {
         Later | Ignored | Refused => Some(row.note),
-        Same | Differs | Renamed(_) => None,
+        Same | Differs | Renamed => None,
     }
 }
 
@@ -212,7 +254,7 @@ pub fn refusal(section: &str, word: &str) -> Option<(String, String)> {
     let Row { support, note, .. } = find(section, word)?;
     let message = match support {
         Same | Differs => return None,
-        Renamed(new) => format!("{word} is an old word for {new}"),
+        Renamed => format!("{word} is an old word for {note}"),
         Later => format!("{word} is not supported yet: {note}"),
         Ignored | Refused => format!("{word} is not supported: {note}"),
     };
@@ -224,18 +266,21 @@ mod tests {
     use super::*;
     use crate::config::schema;
 
-    fn all() -> impl Iterator<Item = &'static Row> {
-        rows().chain(COMING.iter().copied().flatten())
+    fn all() -> impl Iterator<Item = Row> {
+        rows().chain(COMING.iter().flat_map(Table::rows))
     }
 
     /// Words of the tables of TOML, which lines do without.
-    const OF_TABLES: &[(&str, &str)] =
-        &[("virtual_ipaddress", "address"), ("track_script", "name")];
+    const OF_TABLES: &[(&str, &str)] = &[
+        ("virtual_ipaddress", "address"),
+        ("track_script", "name"),
+        ("command", "script"),
+        ("command", "user"),
+    ];
 
     fn is_ours(section: &str, word: &str) -> bool {
-        let mut own = OWN.iter().copied().flatten();
         OF_TABLES.contains(&(section, word))
-            || own.any(|row| (row.section, row.word) == (section, word))
+            || OWN.iter().any(|table| table.find(section, word).is_some())
     }
 
     /// Words that the reader of `keepalived.conf` uses up, and the schema never sees.
@@ -250,7 +295,7 @@ mod tests {
         let known: Vec<_> = schema::keywords().chain(schema::sections()).collect();
         for row in rows().filter(|row| matches!(row.support, Same | Differs)) {
             let there = known.contains(&(row.section, row.word));
-            assert!(there != is_read_elsewhere(row), "{} {}", row.section, row.word);
+            assert!(there != is_read_elsewhere(&row), "{} {}", row.section, row.word);
         }
     }
 
@@ -295,11 +340,10 @@ mod tests {
     fn a_note_says_what_there_is_to_say() {
         for Row { section, word, support, note, .. } in all() {
             match support {
-                Same => assert_eq!(*note, "", "{section} {word}"),
-                Renamed(new) => {
-                    let new = find(section, new).unwrap_or_else(|| panic!("{word}: {new}"));
-                    assert!(!matches!(new.support, Renamed(_)), "{section} {word}");
-                    assert_eq!(*note, "", "{section} {word}");
+                Same => assert_eq!(note, "", "{section} {word}"),
+                Renamed => {
+                    let new = find(section, note).unwrap_or_else(|| panic!("{word}: {note}"));
+                    assert!(new.support != Renamed, "{section} {word}");
                 }
                 Differs | Later | Ignored | Refused => {
                     let fits = (10..=140).contains(&note.len())

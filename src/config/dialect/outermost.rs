@@ -1,7 +1,7 @@
 //! What stands outside of any braces.
 
 use super::Support::{Ignored, Later, Renamed, Same};
-use super::{Row, BFD, IPVS, LINKBEAT, PACE, STATIC, TRACK};
+use super::{Table, BFD, IPVS, LINKBEAT, PACE, STATIC, TRACK};
 
 const NAMESPACE: &str = "vipd stays in the network namespace it was started in, and takes the \
                          addresses there; start it in the right one with ip netns exec";
@@ -9,7 +9,7 @@ const GROUP: &str =
     "each instance changes its state alone, so the addresses of a group may end up \
      on different routers";
 
-pub(super) const TABLES: &[&[Row]] = &[rows! { "":
+pub(super) const TABLES: &[Table] = &[rows! { "":
     "include"                  Line          Same, "";
     "includer"                 Line          Same, "";
     "includem"                 Line          Same, "";
@@ -21,7 +21,7 @@ pub(super) const TABLES: &[&[Row]] = &[rows! { "":
     "vrrp_instance"            NamedSection  Same, "";
     "vrrp_sync_group"          NamedSection  Later, GROUP;
     "track_file"               NamedSection  Later, TRACK;
-    "vrrp_track_file"          NamedSection  Renamed("track_file"), "";
+    "vrrp_track_file"          NamedSection  Renamed, "track_file";
     "vrrp_track_process"       NamedSection  Later, TRACK;
     "interface_up_down_delays" List          Later,
         "an interface counts as down, and as up, at once";

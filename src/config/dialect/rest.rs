@@ -1,14 +1,14 @@
 //! The other sections: checks, groups, trackers, and what is static.
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
-use super::{Row, BFD, IPVS, MAIL, PACE, STATIC, TRACK, WEIGHT};
+use super::{Table, BFD, IPVS, MAIL, PACE, STATIC, TRACK, WEIGHT};
 
 const MEMBERS: &str = "its instances do not move together";
 const SCRIPT: &str = "it must be there and safe to run; one that cannot be run has failed";
 const GROUP_SCRIPT: &str = "it is not run; those of the instances are";
 const GROUP_TRACK: &str = "the instances of the group do not track it";
 
-const VRRP_SCRIPT: &[Row] = rows! { "vrrp_script":
+const VRRP_SCRIPT: Table = rows! { "vrrp_script":
     "script"                     Command  Differs, SCRIPT;
     "interval"                   Line     Same, "";
     "timeout"                    Line     Differs,
@@ -22,7 +22,7 @@ const VRRP_SCRIPT: &[Row] = rows! { "vrrp_script":
         "it works: the script has failed until it has succeeded rise times";
 };
 
-const VRRP_SYNC_GROUP: &[Row] = rows! { "vrrp_sync_group":
+const VRRP_SYNC_GROUP: Table = rows! { "vrrp_sync_group":
     "group"                      List     Later, MEMBERS;
     "track_interface"            List     Later, GROUP_TRACK;
     "track_script"               List     Later, GROUP_TRACK;
@@ -30,7 +30,7 @@ const VRRP_SYNC_GROUP: &[Row] = rows! { "vrrp_sync_group":
     "track_process"              List     Later, GROUP_TRACK;
     "track_bfd"                  List     Ignored, BFD;
     "sync_group_tracking_weight" Line     Later, "weights always count";
-    "global_tracking"            Line     Renamed("sync_group_tracking_weight"), "";
+    "global_tracking"            Line     Renamed, "sync_group_tracking_weight";
     "notify_master"              Command  Later, GROUP_SCRIPT;
     "notify_backup"              Command  Later, GROUP_SCRIPT;
     "notify_fault"               Command  Later, GROUP_SCRIPT;
@@ -40,7 +40,7 @@ const VRRP_SYNC_GROUP: &[Row] = rows! { "vrrp_sync_group":
     "smtp_alert"                 Line     Ignored, MAIL;
 };
 
-const TRACK_FILE: &[Row] = rows! { "track_file":
+const TRACK_FILE: Table = rows! { "track_file":
     "file"                       Line     Later, TRACK;
     "weight"                     Line     Later, TRACK;
     "reverse"                    Line     Later, TRACK;
@@ -48,7 +48,7 @@ const TRACK_FILE: &[Row] = rows! { "track_file":
     "init_file"                  Line     Later, "the file is not made";
 };
 
-const VRRP_TRACK_PROCESS: &[Row] = rows! { "vrrp_track_process":
+const VRRP_TRACK_PROCESS: Table = rows! { "vrrp_track_process":
     "process"                    Line     Later, TRACK;
     "param_match"                Line     Later, TRACK;
     "weight"                     Line     Later, TRACK;
@@ -60,22 +60,22 @@ const VRRP_TRACK_PROCESS: &[Row] = rows! { "vrrp_track_process":
     "full_command"               Line     Later, TRACK;
 };
 
-const GARP_GROUP: &[Row] = rows! { "garp_group":
+const GARP_GROUP: Table = rows! { "garp_group":
     "garp_interval"              Line     Later, PACE;
     "gna_interval"               Line     Later, PACE;
     "interface"                  Line     Later, PACE;
     "interfaces"                 List     Later, PACE;
 };
 
-const TRACK_GROUP: &[Row] = rows! { "track_group":
+const TRACK_GROUP: Table = rows! { "track_group":
     "group"                      List     Later, STATIC;
 };
 
-const STATIC_IPADDRESS: &[Row] = rows! { "static_ipaddress":
+const STATIC_IPADDRESS: Table = rows! { "static_ipaddress":
     "track_group"                Line     Later, STATIC;
 };
 
-const BFD_INSTANCE: &[Row] = rows! { "bfd_instance":
+const BFD_INSTANCE: Table = rows! { "bfd_instance":
     "neighbor_ip"                Line     Ignored, BFD;
     "neighbour_ip"               Line     Ignored, BFD;
     "source_ip"                  Line     Ignored, BFD;
@@ -93,7 +93,7 @@ const BFD_INSTANCE: &[Row] = rows! { "bfd_instance":
     "checker"                    Line     Ignored, IPVS;
 };
 
-pub(super) const TABLES: &[&[Row]] = &[
+pub(super) const TABLES: &[Table] = &[
     VRRP_SCRIPT,
     VRRP_SYNC_GROUP,
     TRACK_FILE,

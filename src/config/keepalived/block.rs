@@ -41,6 +41,9 @@ impl Statement {
     }
 }
 
+/// After so many errors nobody reads advice.
+const ADVISED: usize = 100;
+
 /// Puts statements together.
 #[derive(Debug, Default)]
 struct Builder {
@@ -104,7 +107,10 @@ impl Builder {
 
     fn open(&mut self, place: Place, report: &mut Report) {
         // A brace at the beginning of a line belongs to the line before.
-        let owner = self.current.take().or_else(|| self.list().pop_if(|last| last.block.is_none()));
+        let owner = self.current.take().or_else(|| {
+            let list = self.list();
+            list.last().is_some_and(|last| last.block.is_none()).then(|| list.pop()).flatten()
+        });
         let mut owner = owner.unwrap_or_else(|| {
             report.error(place, "nothing stands before this {").help("a block has a keyword");
             Statement::default()
@@ -161,9 +167,12 @@ impl Builder {
     /// Where the missing brace may be missing: the first block that ends further left than it
     /// began.
     fn suspect(&self, report: &Report) -> String {
+        if report.error_count() > ADVISED {
+            return String::new();
+        }
         let sources = report.sources();
         let mut pairs: Vec<_> = self.pairs.iter().collect();
-        pairs.sort_by_key(|(open, _)| open.start());
+        pairs.sort_unstable_by_key(|(open, _)| open.start());
         for (open, close) in pairs {
             let (from, to) = (sources.line(open.start()), sources.line(close.start()));
             let indent = |text: &str| text.len() - text.trim_start().len();

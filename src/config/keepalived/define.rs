@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 /// So many references are replaced in one line, those within values included.
 const REPLACED: usize = 1000;
+/// The most bytes that a reference in braces has.
+const WIDEST: usize = 256;
 /// The longest line that comes out.
 const LONGEST: usize = 64 << 10;
 
@@ -75,7 +77,7 @@ fn reference(text: &str) -> Option<Reference<'_>> {
         let ends = next.is_none_or(|char| char.is_whitespace() || matches!(char, ',' | ')'));
         return ends.then_some(Reference { name, parameters: "", end });
     };
-    let inner = inner.get(..inner.find('}')?)?;
+    let inner = inner.get(..inner.bytes().take(WIDEST).position(|byte| byte == b'}')?)?;
     let name = name_at(inner)?;
     let parameters = inner.get(name.len()..)?;
     let fits = parameters.chars().all(|c| c == ' ' || c == '\t' || c == '_' || c.is_alphanumeric());

@@ -9,12 +9,13 @@ use super::sequence::{self, Repeat};
 use crate::config::error::{Place, Report};
 use crate::config::tree::{Comment, LeftOut};
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// So many lines may come out.
-const LINES: usize = 200_000;
+/// So many lines may be read, and so many may come out.
+const LINES: usize = 100_000;
 /// So many bytes may be read and come out.
 const BYTES: usize = 4 << 20;
 /// Files in files, lines in lines.
@@ -39,6 +40,7 @@ pub struct Expander<'a> {
     report: &'a mut Report,
     definitions: Definitions,
     frames: Vec<Frame>,
+    read: usize,
     lines: usize,
     bytes: usize,
     files: usize,
@@ -58,6 +60,7 @@ impl<'a> Expander<'a> {
             report,
             definitions: Definitions::new(config_id),
             frames: Vec::new(),
+            read: LINES,
             lines: LINES,
             bytes: BYTES,
             files: FILES,
@@ -78,7 +81,7 @@ impl<'a> Expander<'a> {
     pub fn next(&mut self) -> Option<Line> {
         while let Some(frame) = self.frames.last_mut() {
             let line = match frame {
-                Frame::File { .. } => self.from_file(),
+                Frame::File { .. } => self.next_of_file(),
                 Frame::Lines { lines, next } => {
                     *next += 1;
                     lines.get(*next - 1).cloned()
@@ -162,7 +165,7 @@ impl<'a> Expander<'a> {
 
     /// The next line of the file on top, with those that it goes on in. A definition of several
     /// lines is taken in here.
-    fn from_file(&mut self) -> Option<Line> {
+    fn next_of_file(&mut self) -> Option<Line> {
         loop {
             let mut parts = Vec::new();
             let mut ended = false;
@@ -200,6 +203,14 @@ impl<'a> Expander<'a> {
         let len = rest.find('\n').map_or(rest.len(), |end| end + 1);
         *at += len;
         let start = *start + from;
+        self.read = match self.read.checked_sub(1) {
+            Some(read) => read,
+            None => {
+                let message = format!("with this there are more than {LINES} lines");
+                self.stop(Place::new(start, 0), message);
+                return None;
+            }
+        };
         let line = rest.get(..len).unwrap_or_default().trim_end_matches(['\n', '\r']);
         Some(strip(line, start, self.report))
     }
@@ -333,10 +344,12 @@ impl<'a> Expander<'a> {
                 }
                 Err(reason) => {
                     let message = format!("cannot include {}: {reason}", path.display());
-                    if include.must_read && !(has_wildcard(include.pattern) && !path.exists()) {
-                        self.report.error(place, message);
-                    } else if !has_wildcard(include.pattern) || path.exists() {
-                        self.report.warning(place, message);
+                    // A pattern may mean nothing, and a broken link is nothing.
+                    if !has_wildcard(include.pattern) || path.exists() {
+                        match include.must_read {
+                            true => self.report.error(place, message),
+                            false => self.report.warning(place, message),
+                        };
                     }
                 }
             }
@@ -359,7 +372,10 @@ impl<'a> Expander<'a> {
         if about.len() > BYTES as u64 {
             return Err(format!("it has more than {BYTES} bytes"));
         }
-        let bytes = fs::read(path).map_err(|error| error.to_string())?;
+        // What the kernel makes up has no length of its own.
+        let mut bytes = Vec::new();
+        let file = fs::File::open(path).map_err(|error| error.to_string())?;
+        file.take(BYTES as u64).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         self.bytes = self.bytes.checked_sub(text.len()).ok_or("it is too much in all")?;
         let start = self.report.add_source(&path.to_string_lossy(), &text);
@@ -442,7 +458,7 @@ mod tests {
             let (_, report) = expanded(text);
             assert!(report.len() < 20_000, "{text}: {report}");
         }
-        assert!(expanded("~SEQ(A, 1, 1000000000) x").1.contains("more than 200000 lines"));
+        assert!(expanded("~SEQ(A, 1, 1000000000) x").1.contains("more than 100000 lines"));
         assert!(expanded("$A= \\\nx \\\n$A\n$A\n").1.contains("more than 64 levels"));
         assert!(expanded("$A=$A\na $A\n").1.contains("refers to itself"));
     }

@@ -26,32 +26,14 @@ pub fn slashes(statement: &mut Statement, report: &mut Report) -> Option<Comment
     Some(Comment { text, place })
 }
 
-/// `state MASTER;` ends nothing.
-pub fn semicolon(statement: &mut Statement, report: &mut Report) {
-    let Some(last) = statement.words.last_mut().filter(|word| bare(word)) else {
-        return;
-    };
-    let len = last.text.trim_end_matches(';').len();
-    if len == last.text.len() || statement.words.len() < 2 {
-        return;
-    }
-    let Some(last) = statement.words.last_mut() else {
-        return;
-    };
-    let place = last.part(len, last.text.len() - len);
-    report
-        .warning(place, "a line does not end with a semicolon: it is passed over")
-        .help("leave it out");
-    (last.place, last.text) = (last.part(0, len), last.text.get(..len).unwrap_or_default().into());
-    if last.text.is_empty() {
-        statement.words.pop();
-    }
-}
-
 /// What to do about a word that nobody knows.
 pub fn advice<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     if word.starts_with("<<<<<<<") || word.starts_with("=======") || word.starts_with(">>>>>>>") {
         return "this is left over from a merge: decide for one of the two versions".into();
+    }
+    let plain = word.trim_end_matches(';');
+    if plain != word && known.clone().any(|known| known == plain) {
+        return format!("write {plain} without ;");
     }
     if let Some((word, _)) = word.split_once('=') {
         if known.clone().any(|known| known == word) {
@@ -110,25 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn semicolons_end_nothing() {
-        for (text, words) in [
-            ("auth_type PASS;", vec!["auth_type", "PASS"]),
-            ("auth_type PASS ;", vec!["auth_type", "PASS"]),
-            ("auth_type PASS;;", vec!["auth_type", "PASS"]),
-        ] {
-            let (mut it, mut report) = statement(text);
-            semicolon(&mut it, &mut report);
-            assert_eq!((texts(&it), report.warning_count()), (words, 1), "{text}");
-        }
-    }
-
-    #[test]
     fn unknown_words_get_advice() {
         let known = ["state", "priority", "interface"];
         let advice = |word: &str| advice(word, known.iter().copied());
         assert_eq!(advice("stat"), "did you mean \"state\"?");
         assert_eq!(advice("terface"), "did you mean \"interface\"?");
         assert!(advice("priority=100,").contains("without ="));
+        assert_eq!(advice("state;"), "write state without ;");
         assert!(advice("\u{455}tate").contains("\"state\"? it has \"\u{455}\" in it (U+0455)"));
         assert!(advice("\u{a0}state").contains("a blank in it (U+00A0)"));
         assert!(advice(">>>>>>>").contains("merge"));

@@ -36,7 +36,7 @@ pub fn include(text: &str) -> Option<Include<'_>> {
     Some(Include {
         pattern: inner.unwrap_or(pattern),
         at,
-        must_read: kind != "",
+        must_read: !kind.is_empty(),
         must_match: matches!(kind, "w" | "a"),
     })
 }
@@ -97,7 +97,7 @@ fn walk(folder: PathBuf, segments: &[&str], files: &mut Vec<PathBuf>) {
     let mut names: Vec<_> = names
         .filter(|name| visible(name) && matches(segment.as_bytes(), name.as_bytes()))
         .collect();
-    names.sort();
+    names.sort_unstable();
     for name in names.iter().take(FILES) {
         walk(folder.join(name), rest, files);
     }

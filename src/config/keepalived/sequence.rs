@@ -2,6 +2,9 @@
 
 use super::line::Line;
 
+/// So many values may a list have.
+const MOST: usize = 65_536;
+
 /// A line that is still to be repeated.
 #[derive(Debug)]
 pub struct Repeat {
@@ -138,6 +141,9 @@ fn groups(inner: &str) -> Result<Vec<Vec<String>>, String> {
             Some(behind) => behind.split_once('}').ok_or("a } is missing")?,
             None => rest.split_at(rest.find(',').unwrap_or(rest.len())),
         };
+        if groups.len() == MOST {
+            return Err(format!("more than {MOST} values"));
+        }
         groups.push(group.split(',').map(|word| word.trim().to_owned()).collect());
         let behind = behind.trim_start();
         rest = match behind.strip_prefix(',') {

@@ -4,11 +4,14 @@
 use super::block::Statement;
 use super::define::has_reference;
 use super::{command, habit, translate};
-use crate::config::dialect::{known, Form, Row, Support};
+use crate::config::dialect::{find_known as find, known, Form, Row, Support};
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
 use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
 use std::collections::BTreeMap;
+
+/// After so many errors nobody reads advice, nor what was left out.
+const ADVISED: usize = 1000;
 
 /// Makes the tree.
 pub fn shape(statements: Vec<Statement>, tree: Tree, report: &mut Report) -> Tree {
@@ -21,11 +24,6 @@ pub fn shape(statements: Vec<Statement>, tree: Tree, report: &mut Report) -> Tre
     shaper.tree
 }
 
-/// What there is to know of a word.
-fn find(section: &str, word: &str) -> Option<&'static Row> {
-    known().find(|row| row.section == section && row.word == word)
-}
-
 struct Shaper<'a> {
     tree: Tree,
     /// Words that vipd has no use for: where each was first, and how often.
@@ -36,7 +34,7 @@ struct Shaper<'a> {
 impl Shaper<'_> {
     /// What stands outside of any section.
     fn outermost(&mut self, mut statement: Statement) {
-        self.habits(&mut statement, false);
+        self.habits(&mut statement);
         let Some(keyword) = statement.words.first().cloned() else {
             return;
         };
@@ -50,21 +48,19 @@ impl Shaper<'_> {
         self.section(row, statement);
     }
 
-    /// Comments and semicolons that are none.
-    fn habits(&mut self, statement: &mut Statement, command: bool) {
+    /// Comments that are none to keepalived.
+    fn habits(&mut self, statement: &mut Statement) {
         if let Some(comment) = habit::slashes(statement, self.report) {
             self.tree.comments.push(comment);
-        }
-        if !command {
-            habit::semicolon(statement, self.report);
         }
     }
 
     /// What there is to know of a word; an error if nothing.
-    fn row(&mut self, section: &str, word: &Word, statement: &Statement) -> Option<&'static Row> {
+    fn row(&mut self, section: &str, word: &Word, statement: &Statement) -> Option<Row> {
         let row = find(section, &word.text);
         match row.map(|row| (row, row.support)) {
-            Some((row, Support::Renamed(now))) => {
+            Some((row, Support::Renamed)) => {
+                let now = row.note;
                 let message = format!("{} is an old word for {now}", word.text);
                 self.report.warning(word.place, message).help(format!("write {now}"));
                 Some(find(section, now).unwrap_or(row))
@@ -84,6 +80,10 @@ impl Shaper<'_> {
             format!("in {section}")
         };
         let message = format!("unknown word {} {inside}", quote(&word.text));
+        if self.report.error_count() >= ADVISED {
+            self.report.error(word.place, &*message).secret(section == "authentication");
+            return;
+        }
         let words: Vec<_> = known().filter(|row| row.section == section).map(|r| r.word).collect();
         let mut help = habit::advice(&word.text, words.iter().copied());
         let home = known().find(|row| row.word == word.text);
@@ -99,10 +99,10 @@ impl Shaper<'_> {
     }
 
     /// Whether vipd has no use for a statement. Remembers to tell.
-    fn is_left_out(&mut self, row: &'static Row, statement: &Statement) -> bool {
+    fn is_left_out(&mut self, row: Row, statement: &Statement) -> bool {
         let word = row.word;
         match row.support {
-            Support::Same | Support::Differs | Support::Renamed(_) => return false,
+            Support::Same | Support::Differs | Support::Renamed => return false,
             Support::Refused => {
                 let message = format!("{word} is refused: {}", row.note);
                 self.report.error(statement.place(), &*message);
@@ -113,7 +113,7 @@ impl Shaper<'_> {
         }
         let told = self.told.entry((row.section, word)).or_insert((statement.place(), 0));
         told.1 += 1;
-        self.leave_out(statement, reason(row));
+        self.leave_out(statement, reason(&row));
         true
     }
 
@@ -135,7 +135,7 @@ impl Shaper<'_> {
             let Some(row) = find(section, word) else {
                 continue;
             };
-            let warning = self.report.warning(*place, format!("{word} {}", reason(row)));
+            let warning = self.report.warning(*place, format!("{word} {}", reason(&row)));
             if *count > 1 {
                 warning.help(format!("it is there {count} times"));
             }
@@ -143,7 +143,7 @@ impl Shaper<'_> {
     }
 
     /// Words that even keepalived does not know, in a section that vipd has no use for yet.
-    fn inner_words(&mut self, row: &'static Row, statement: &Statement) {
+    fn inner_words(&mut self, row: Row, statement: &Statement) {
         let named = matches!(row.form, Form::Section | Form::NamedSection | Form::Table);
         if row.support != Support::Later || !named {
             return;
@@ -155,7 +155,7 @@ impl Shaper<'_> {
         }
     }
 
-    fn section(&mut self, row: &'static Row, statement: Statement) {
+    fn section(&mut self, row: Row, statement: Statement) {
         let Statement { words, block } = statement;
         let mut words = words.into_iter();
         let Some(mut keyword) = words.next() else {
@@ -174,8 +174,9 @@ impl Shaper<'_> {
         for inner in block.into_iter().flatten() {
             self.statement(row.word, inner, &mut entries);
         }
-        let same = |section: &&mut Section| section.keyword.text == keyword.text && name.is_none();
-        match self.tree.sections.iter_mut().find(same).filter(|_| row.form == Form::Section) {
+        let same = |section: &&mut Section| section.keyword.text == keyword.text;
+        let merged = row.form == Form::Section;
+        match self.tree.sections.iter_mut().filter(|_| merged).find(same) {
             Some(section) => {
                 let before = core::mem::take(&mut section.entries);
                 let mut merged = before;
@@ -190,8 +191,7 @@ impl Shaper<'_> {
 
     /// A statement in a section or table.
     fn statement(&mut self, section: &str, mut statement: Statement, entries: &mut Vec<Entry>) {
-        let form = find(section, statement.keyword()).map(|row| row.form);
-        self.habits(&mut statement, form == Some(Form::Command));
+        self.habits(&mut statement);
         let Some(word) = statement.words.first().cloned() else {
             return;
         };
@@ -276,7 +276,7 @@ impl Shaper<'_> {
             self.unused(&more, &word.text);
         }
         for mut line in statement.block.into_iter().flatten() {
-            self.habits(&mut line, false);
+            self.habits(&mut line);
             if line.block.is_some() {
                 self.report.error(line.place(), format!("no block can stand in {}", word.text));
             }

@@ -41,25 +41,24 @@ fn line(text: &str, place: Place) -> Value {
 
 /// Whether a flag without a value, or with one, is on.
 fn is_on(value: &Value) -> bool {
-    !value.word().is_some_and(|word| schema::truth(&word.text) == Some(false))
+    value.word().is_none_or(|word| schema::truth(&word.text) != Some(false))
 }
 
-/// Changes the number behind a keyword if `wrong`, and says what it is taken for.
-fn replace(section: &mut Section, keyword: &str, wrong: &str, right: &str, report: &mut Report) {
+/// keepalived takes 1 where 0 makes no sense.
+fn one_for_none(section: &mut Section, keyword: &str, report: &mut Report) {
     for entry in section.entries.iter_mut().filter(|entry| entry.word.text == keyword) {
-        let number = entry.value.word().and_then(|word| word.text.parse::<f64>().ok());
-        if number.is_some() && number == wrong.parse().ok() {
-            let message = format!("{keyword} {wrong} is taken for {right}");
-            report.warning(entry.value.place, message);
-            entry.value = line(right, entry.value.place);
+        if schema::time(&entry.value).is_some_and(|time| time.is_zero()) {
+            report.warning(entry.value.place, format!("{keyword} 0 is taken for 1"));
+            entry.value = line("1", entry.value.place);
         }
     }
 }
 
 fn globals(section: &mut Section, report: &mut Report) {
+    literally(section, report);
     checksum(section);
     for word in ["vrrp_garp_master_repeat", "vrrp_garp_master_refresh_repeat"] {
-        replace(section, word, "0", "1", report);
+        one_for_none(section, word, report);
     }
     let Some(at) = section.entries.iter().position(|entry| entry.word.text == "vrrp_min_garp")
     else {
@@ -108,7 +107,8 @@ fn first_scripts(tree: &mut Tree, report: &mut Report) {
 }
 
 fn script(section: &mut Section, report: &mut Report) {
-    replace(section, "interval", "0", "1", report);
+    literally(section, report);
+    one_for_none(section, "interval", report);
     // That is what no timeout means, too.
     section.entries.retain(|entry| {
         entry.word.text != "timeout" || entry.value.word().is_none_or(|word| word.text != "0")
@@ -121,16 +121,17 @@ fn instance(
     left_out: &mut Vec<LeftOut>,
     report: &mut Report,
 ) {
+    literally(section, report);
     checksum(section);
     for word in ["garp_master_repeat", "garp_master_refresh_repeat"] {
-        replace(section, word, "0", "1", report);
+        one_for_none(section, word, report);
     }
     let version = word_of(section, "version").unwrap_or_else(|| global_version.into());
     state(section, report);
-    no_preempt(section, report);
     if version == "3" {
         no_authentication(section, report);
     } else {
+        unknown_type(section, report);
         whole_seconds(section, report);
     }
     for entry in &mut section.entries {
@@ -173,21 +174,51 @@ fn state(section: &mut Section, report: &mut Report) {
     }
 }
 
-/// Two things that keepalived makes something else of.
-fn no_preempt(section: &Section, report: &mut Report) {
+/// Words that keepalived makes something else of than they say, or nothing. Here they mean what they
+/// say, and whoever relies on the rest is told.
+fn literally(section: &Section, report: &mut Report) {
+    const OFF_IS_ON: [&str; 4] =
+        ["nopreempt", "skip_check_adv_addr", "vrrp_skip_check_adv_addr", "v3_checksum_as_v2"];
     let master =
         word_of(section, "state").is_some_and(|state| state.eq_ignore_ascii_case("MASTER"));
-    for entry in section.entries.iter().filter(|entry| entry.word.text == "nopreempt") {
-        let message = match (is_on(&entry.value), master) {
-            (false, _) => "keepalived takes even this for nopreempt: here it means what it says",
-            (true, true) => {
-                "keepalived drops nopreempt where state is MASTER: here it holds, this router does \
-                 not take over from one of lower priority"
+    for Entry { word, value } in &section.entries {
+        let message = match word.text.as_str() {
+            off if OFF_IS_ON.contains(&off) && !is_on(value) => {
+                format!("keepalived takes even this for {off}: here it means what it says")
             }
-            (true, false) => continue,
+            "nopreempt" if master => "keepalived drops nopreempt where state is MASTER: here it \
+                                      holds, this router does not take over from one of lower \
+                                      priority"
+                .into(),
+            "init_fail" if is_on(value) => "init_fail is without effect in keepalived: here the \
+                                            check has failed until it first succeeds"
+                .into(),
+            _ => continue,
         };
-        report.warning(entry.word.place, message);
+        report.warning(word.place, message);
     }
+}
+
+/// A type that is none is no authentication: it must be that on all routers or on none.
+fn unknown_type(section: &mut Section, report: &mut Report) {
+    section.entries.retain(|entry| {
+        let Data::Table(entries) = &entry.value.data else {
+            return true;
+        };
+        let mut types = entries.iter().filter(|entry| entry.word.text == "auth_type");
+        let unknown = types.find_map(|entry| {
+            entry.value.word().filter(|word| !["PASS", "AH"].contains(&word.text.as_str()))
+        });
+        let Some(word) = unknown.filter(|_| entry.word.text == "authentication") else {
+            return true;
+        };
+        let message =
+            format!("unknown auth_type {}: there is no authentication", quote(&word.text));
+        report
+            .warning(word.place, message)
+            .help("keepalived does the same. It knows PASS; write it so, on all routers at once");
+        false
+    });
 }
 
 /// VRRPv3 has none, and keepalived passes it over.
@@ -206,12 +237,12 @@ fn no_authentication(section: &mut Section, report: &mut Report) {
 /// VRRPv2 counts in whole seconds, and keepalived rounds.
 fn whole_seconds(section: &mut Section, report: &mut Report) {
     for entry in section.entries.iter_mut().filter(|entry| entry.word.text == "advert_int") {
-        let Some(word) = entry.value.word() else {
+        let Some((word, time)) = entry.value.word().zip(schema::time(&entry.value)) else {
             continue;
         };
-        let seconds = word.text.parse::<f64>().unwrap_or_default();
-        if seconds.fract() != 0.0 && (0.01..255.0).contains(&seconds) {
-            let rounded = seconds.round().max(1.0);
+        if time.subsec_nanos() != 0 && time.as_secs() < 255 {
+            let up = u64::from(time.subsec_nanos() >= 500_000_000);
+            let rounded = (time.as_secs() + up).max(1);
             let message = format!(
                 "advert_int {} is taken for {rounded}: VRRPv2 counts in whole seconds",
                 word.text

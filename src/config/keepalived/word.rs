@@ -22,7 +22,7 @@ const OTHER_COMMANDS: &[&str] =
 
 /// Whether a command follows a word, wherever it stands.
 fn is_command(word: &str) -> bool {
-    let command = |row: &dialect::Row| row.form == Form::Command && row.word == word;
+    let command = |row: dialect::Row| row.form == Form::Command && row.word == word;
     dialect::rows().any(command) || OTHER_COMMANDS.contains(&word)
 }
 
@@ -61,9 +61,10 @@ pub fn tokens(line: &Line, report: &mut Report) -> Vec<Token> {
 
 /// How long `${NAME}` is at the beginning of a text: its braces are no braces of ours.
 fn reference(text: &str) -> usize {
-    let inner = text.strip_prefix("${").and_then(|inner| inner.split_once('}'));
-    match inner {
-        Some((name, _)) if !name.contains(['{', '"']) && name.len() < 64 => name.len() + 3,
+    const WIDEST: usize = 64;
+    let inner = text.strip_prefix("${").unwrap_or_default();
+    match inner.bytes().take(WIDEST).position(|byte| matches!(byte, b'{' | b'"' | b'}')) {
+        Some(len) if inner.as_bytes().get(len) == Some(&b'}') => len + 3,
         _ => 0,
     }
 }

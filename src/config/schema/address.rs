@@ -138,6 +138,7 @@ fn check(parts: &Parts, place: Place, report: &mut Report) -> Option<VirtualIpAd
         address: IpAddr::V4(address),
         prefix_len,
         dev: dev?,
+        dev_place: parts.dev.as_ref().map_or(place, |word| word.place),
         label: label?,
         brd: brd?.flatten(),
         scope: scope?.unwrap_or(0),

@@ -16,8 +16,8 @@ pub fn routers(instances: &[&VrrpInstance], places: &[Place], report: &mut Repor
         .zip(places)
         .map(|(instance, place)| (key(instance), place, instance))
         .collect();
-    // A stable sort: of two that are alike, the first of the file comes first.
-    keyed.sort_by(|a, b| a.0.cmp(&b.0));
+    // Of two that are alike, the first of the file comes first.
+    keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.start().cmp(&b.1.start())));
     for pair in keyed.windows(2) {
         let [(first, _, owner), (second, place, _)] = pair else {
             continue;
@@ -40,7 +40,7 @@ pub fn addresses(instances: &[&VrrpInstance], report: &mut Report) {
             instance.virtual_ipaddress.iter().map(|vip| (vip.address, vip.place, *instance)),
         );
     }
-    all.sort_by_key(|(address, ..)| *address);
+    all.sort_unstable_by_key(|(address, place, _)| (*address, place.start()));
     for pair in all.windows(2) {
         let [(first, _, owner), (second, place, _)] = pair else {
             continue;

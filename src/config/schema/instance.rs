@@ -48,6 +48,7 @@ pub fn read(
         name: name.text.clone(),
         place: name.place,
         interface: interface?,
+        interface_place: settings.place_of("interface"),
         virtual_router_id: Vrid::new(settings.octet("virtual_router_id")?)?,
         priority: settings.octet("priority").map_or(Priority::DEFAULT, Priority),
         version,

@@ -3,6 +3,7 @@
 
 mod address;
 mod advice;
+mod command;
 mod compare;
 mod instance;
 mod script;
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 pub use table::most_words;
 use table::{GLOBAL_DEFS, SECTIONS, TABLES};
 use value::did_you_mean;
-pub use value::truth;
+pub use value::{time, truth};
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
 pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -146,7 +147,10 @@ fn named<'a>(
         };
         if !is_name(&name.text) {
             let message = format!("{} cannot be the name of a {keyword}", quote(&name.text));
-            let help = format!("1 to {} bytes, no white space, no quotes", bounds::NAME);
+            let help = format!(
+                "1 to {} bytes, no quotes, no white space but blanks between words",
+                bounds::NAME
+            );
             report.error(name.place, message).help(help);
         } else if taken.insert(name.text.as_str(), ()).is_some() {
             report.error(name.place, format!("{keyword} {} is there twice", name.text));
@@ -160,10 +164,15 @@ fn named<'a>(
     sections
 }
 
+/// Names stand in messages, in the arguments of scripts and in their environment. One that begins or
+/// ends with a blank would not be recognized there.
 fn is_name(name: &str) -> bool {
     (1..=bounds::NAME).contains(&name.len())
-        && !name.contains(|char: char| {
-            char.is_whitespace() || char.is_control() || matches!(char, '"' | '\'' | '`')
+        && name.trim() == name
+        && !name.contains(|char: char| match char {
+            ' ' => false,
+            '"' | '\'' | '`' => true,
+            char => char.is_whitespace() || char.is_control(),
         })
 }
 
@@ -257,6 +266,24 @@ mod tests {
         assert_eq!(instance.track_script[0].weight.value(), -5);
     }
 
+    /// A name in quotes is one word of a line, whatever is in it.
+    #[test]
+    fn untyped_names_with_blanks_are_tracked() {
+        let mut tree = seed();
+        tree.sections[1] = section("vrrp_script", "web server", vec![line("script", &["true"])]);
+        for (words, weight) in [
+            (&["web server"][..], 0),
+            (&["web server", "weight", "-5"], -5),
+            (&["web server", "weight", "5", "reverse"], 5),
+        ] {
+            tree.sections[2].entries[7] = list("track_script", &[words]);
+            let mut report = Report::new("f", "");
+            let config = build(&tree, &mut report);
+            assert_eq!(report.error_count(), 0, "{report}");
+            assert_eq!(config.vrrp_instance[0].track_script[0].weight.value(), weight);
+        }
+    }
+
     #[test]
     fn a_section_and_a_word_are_there_once() {
         let mut tree = seed();
@@ -278,10 +305,14 @@ mod tests {
 
     #[test]
     fn names() {
-        for (name, fits) in
-            [("a", true), ("api-vip.1", true), ("", false), ("a b", false), ("a\"b", false)]
+        for name in ["a", "api-vip.1", "VI_1", "a b", "a  b c", "漢字", "a/b", "a;b", "a=(b)|$c"]
         {
-            assert_eq!(is_name(name), fits, "{name}");
+            assert!(is_name(name), "{name}");
+        }
+        for name in
+            ["", " ", " a", "a ", "a\tb", "a\nb", "a\u{a0}b", "a\u{1b}b", "a\"b", "a'b", "a`b"]
+        {
+            assert!(!is_name(name), "{name}");
         }
         assert!(is_name(&"x".repeat(64)) && !is_name(&"x".repeat(65)));
     }

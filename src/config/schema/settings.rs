@@ -1,6 +1,7 @@
 //! The entries of a section, checked against its table.
 
-use super::table::Key;
+use super::command;
+use super::table::{Key, Kind};
 use super::value::{self, did_you_mean, expected, Mismatch, Setting};
 use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Problem, Report};
@@ -66,13 +67,18 @@ impl<'a> Settings<'a> {
             report.error(word.place, message).secret(self.secret);
             return;
         }
-        let setting = match value::read(key.kind, value) {
-            Ok(setting) => setting,
-            Err(mismatch) => {
+        let setting = match (key.kind, &value.data) {
+            (Kind::Command, Data::Table(entries)) => {
+                let label = format!("{} of {}", key.word, self.label);
+                command::table(label, value.place, entries, report)
+                    .map_or(Setting::Invalid, Setting::Command)
+            }
+            _ => value::read(key.kind, value).unwrap_or_else(|mismatch| {
                 self.mismatch(key, value.place, mismatch, report);
                 Setting::Invalid
-            }
+            }),
         };
+        command::not_used(key, value, report);
         if let Some(slot) = self.found.get_mut(index) {
             *slot = Some(Found { value, setting });
         }
@@ -151,7 +157,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`super::table::Kind::Flag`].
+    /// The setting of a [`Kind::Flag`].
     pub fn flag(&self, word: &str) -> Option<bool> {
         match self.setting(word)? {
             Setting::Flag(truth) => Some(truth),
@@ -159,7 +165,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`super::table::Kind::Text`] or [`super::table::Kind::Interface`].
+    /// The setting of a [`Kind::Text`] or [`Kind::Interface`].
     pub fn text(&self, word: &str) -> Option<String> {
         match self.setting(word)? {
             Setting::Text(text) => Some(text),
@@ -167,7 +173,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`super::table::Kind::Integer`].
+    /// The setting of a [`Kind::Integer`].
     pub fn integer(&self, word: &str) -> Option<i64> {
         match self.setting(word)? {
             Setting::Integer(number) => Some(number),
@@ -175,12 +181,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`super::table::Kind::Integer`] of at most 255.
+    /// The setting of a [`Kind::Integer`] of at most 255.
     pub fn octet(&self, word: &str) -> Option<u8> {
         u8::try_from(self.integer(word)?).ok()
     }
 
-    /// The setting of a [`super::table::Kind::Time`].
+    /// The setting of a [`Kind::Time`].
     pub fn time(&self, word: &str) -> Option<Duration> {
         match self.setting(word)? {
             Setting::Time(time) => Some(time),
@@ -188,7 +194,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`super::table::Kind::Choice`]: its index.
+    /// The setting of a [`Kind::Choice`]: its index.
     pub fn choice(&self, word: &str) -> Option<usize> {
         match self.setting(word)? {
             Setting::Choice(index) => Some(index),
@@ -196,7 +202,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`super::table::Kind::Weight`].
+    /// The setting of a [`Kind::Weight`].
     pub fn weight(&self, word: &str) -> Option<crate::vrrp::tracker::Weight> {
         match self.setting(word)? {
             Setting::Weight(weight) => Some(weight),
@@ -204,15 +210,15 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The setting of a [`super::table::Kind::Command`].
+    /// The setting of a [`Kind::Command`] or [`Kind::Script`].
     pub fn command(&self, word: &str) -> Option<Command> {
         match self.setting(word)? {
-            Setting::Command(line) => Some(Command { line, place: self.place_of(word) }),
+            Setting::Command(command) => Some(command),
             _ => None,
         }
     }
 
-    /// The setting of a [`super::table::Kind::User`].
+    /// The setting of a [`Kind::User`].
     pub fn user(&self, word: &str) -> Option<ScriptUser> {
         match self.setting(word)? {
             Setting::User(user, group) => {

@@ -15,8 +15,11 @@ pub enum Kind {
     Time(u32, bool),
     /// One of these words, without regard to case.
     Choice(&'static [&'static str]),
-    /// A command: a string, or a list of words.
+    /// A command, and perhaps who runs it: as [`Kind::Script`], or [`COMMAND`] as a table. Without a
+    /// type, the user and the group stand behind it.
     Command,
+    /// A command alone: a string, or a list of words.
+    Script,
     /// A user and perhaps a group: a string of one or two words, or a list.
     User,
     /// -253 to 253 and perhaps `reverse`.
@@ -80,7 +83,7 @@ pub const GLOBAL_DEFS: &[Key] = &[
 
 /// `vrrp_script`.
 pub const VRRP_SCRIPT: &[Key] = &[
-    key("script", Kind::Command, ""),
+    key("script", Kind::Script, ""),
     key("interval", RUN, "1"),
     // Default: the interval.
     key("timeout", RUN, ""),
@@ -151,6 +154,9 @@ pub const VIRTUAL_IPADDRESS: &[Key] = &[
 pub const TRACK_SCRIPT: &[Key] =
     &[key("name", Kind::Text, ""), key("weight", Kind::Weight, ""), key("reverse", Kind::Flag, "")];
 
+/// A command of an instance, as a table.
+pub const COMMAND: &[Key] = &[key("script", Kind::Script, ""), key("user", Kind::User, "")];
+
 /// A kind of section, or of table in an instance.
 #[derive(Clone, Copy, Debug)]
 pub struct Section {
@@ -174,6 +180,7 @@ pub const TABLES: &[Section] = &[
     Section { word: "authentication", named: false, keys: AUTHENTICATION },
     Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
     Section { word: "track_script", named: false, keys: TRACK_SCRIPT },
+    Section { word: "command", named: false, keys: COMMAND },
 ];
 
 /// How many words may follow a keyword; `None` if any number, or if there is no such keyword.
@@ -186,7 +193,8 @@ pub fn most_words(section: &str, word: &str) -> Option<usize> {
         | Kind::Interface
         | Kind::Integer(..)
         | Kind::Time(..)
-        | Kind::Choice(_) => Some(1),
+        | Kind::Choice(_)
+        | Kind::Script => Some(1),
         Kind::User | Kind::Weight => Some(2),
         Kind::Command => Some(3),
         Kind::Special(_) if matches!(word, "advert_int" | "auth_pass") => Some(1),

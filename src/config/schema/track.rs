@@ -23,7 +23,7 @@ pub fn read(settings: &Settings<'_>, checks: &Checks<'_>, report: &mut Report) -
     let mut list: Vec<TrackScript> = Vec::new();
     let items = settings.value("track_script").map(Value::items).unwrap_or_default();
     for item in items {
-        let Some((name, weight)) = entry(item, report) else {
+        let Some((name, weight)) = entry(item, checks, report) else {
             continue;
         };
         let Some(index) = checks.by_name.get(name.text.as_str()).copied() else {
@@ -52,7 +52,7 @@ pub fn read(settings: &Settings<'_>, checks: &Checks<'_>, report: &mut Report) -
 }
 
 /// A name, and the weight if there is one.
-fn entry(item: &Value, report: &mut Report) -> Option<(Word, Option<Weight>)> {
+fn entry(item: &Value, checks: &Checks<'_>, report: &mut Report) -> Option<(Word, Option<Weight>)> {
     if let Data::Table(entries) = &item.data {
         let label = ("track_script".into(), item.place);
         let settings = Settings::read("track_script", TRACK_SCRIPT, label, entries, report);
@@ -65,7 +65,14 @@ fn entry(item: &Value, report: &mut Report) -> Option<(Word, Option<Weight>)> {
         };
         return Some((name, weight));
     }
-    let Some(words) = item.words() else {
+    // A name may have blanks in it.
+    let whole = item.word().filter(|word| checks.by_name.contains_key(word.text.as_str()));
+    let words = match (&item.data, whole) {
+        (_, Some(name)) => return Some((name, None)),
+        (Data::Line(words), None) if words.len() > 1 => Some(words.clone()),
+        (_, None) => item.words(),
+    };
+    let Some(words) = words else {
         let message = format!("track_script must be a list of names, not {}", describe(item));
         report.error(item.place, message);
         return None;

@@ -1,10 +1,11 @@
 //! A value of the tree, read as what its keyword takes.
 
+use super::command;
 use super::table::Kind;
 use crate::config::error::quote;
 use crate::config::nearest::nearest;
-use crate::config::tree::{Data, Value, Word};
-use crate::config::CommandLine;
+use crate::config::tree::{Data, Value};
+use crate::config::Command;
 use crate::vrrp::bounds;
 use crate::vrrp::tracker::Weight;
 use core::time::Duration;
@@ -25,8 +26,8 @@ pub enum Setting {
     Time(Duration),
     /// Of [`Kind::Choice`]: its index.
     Choice(usize),
-    /// Of [`Kind::Command`].
-    Command(CommandLine),
+    /// Of [`Kind::Command`] and [`Kind::Script`].
+    Command(Command),
     /// Of [`Kind::User`].
     User(String, Option<String>),
     /// Of [`Kind::Weight`].
@@ -59,7 +60,10 @@ pub fn expected(kind: Kind) -> String {
             format!("{zero}a time from {least} to 1 day, like 2, 0.5 or \"500ms\"")
         }
         Kind::Choice(choices) => format!("one of {}", choices.join(", ")),
-        Kind::Command => "a command: a string, or a list of strings".into(),
+        Kind::Command => {
+            "a command: a string, a list of strings, or a table of script and user".into()
+        }
+        Kind::Script => "a command: a string, or a list of strings".into(),
         Kind::User => "\"USER\" or \"USER GROUP\"".into(),
         Kind::Weight => format!("-{0} to {0}, or like \"20 reverse\"", bounds::WEIGHT),
         Kind::Special(text) => text.into(),
@@ -81,8 +85,9 @@ pub fn read(kind: Kind, value: &Value) -> Result<Setting, Mismatch> {
             time(value).filter(fits).map(Setting::Time)
         }
         Kind::Choice(choices) => choice(choices, value).map(Setting::Choice),
-        Kind::Command => command(value).map(Setting::Command),
-        Kind::User => user(value).map(|(user, group)| Setting::User(user, group)),
+        Kind::Command => command::with_user(value).map(Setting::Command),
+        Kind::Script => command::alone(value).map(Setting::Command),
+        Kind::User => command::user(value).map(|(user, group)| Setting::User(user, group)),
         Kind::Weight => weight(value).map(Setting::Weight),
         Kind::Special(_) => Some(Setting::Special),
     };
@@ -94,6 +99,7 @@ fn mismatch(kind: Kind, value: &Value) -> Mismatch {
     let word = value.word();
     let text = word.as_ref().map(|word| word.text.as_str()).unwrap_or_default();
     let help = match (kind, &value.data) {
+        _ if text.ends_with(';') => "leave the semicolon out".into(),
         (Kind::Text, Data::Integer(_) | Data::Float(_) | Data::Bool(_)) => {
             "put it in quotes".into()
         }
@@ -106,6 +112,7 @@ fn mismatch(kind: Kind, value: &Value) -> Mismatch {
         },
         (Kind::Time(..), _) => without_unit(value).unwrap_or_default(),
         (Kind::Choice(choices), _) => did_you_mean(text, choices.iter().copied()),
+        (Kind::Command | Kind::Script, _) => command::help(value),
         _ => String::new(),
     };
     Mismatch { found, help }
@@ -177,7 +184,7 @@ fn number(text: &str) -> Option<i64> {
 fn integer(value: &Value) -> Option<i64> {
     match value.data {
         Data::Integer(number) => Some(number),
-        _ => number(untyped(value)?),
+        _ => number(untyped(value)?.trim()),
     }
 }
 
@@ -208,7 +215,7 @@ pub fn time(value: &Value) -> Option<Duration> {
         Data::Float(number) => Some(span(number.strip_prefix('+').unwrap_or(number))?.0),
         // A number in quotes is no number.
         Data::Text(text) => span(text).filter(|span| span.1).map(|span| span.0),
-        _ => Some(span(untyped(value)?)?.0),
+        _ => loose_span(untyped(value)?),
     }
 }
 
@@ -220,6 +227,22 @@ pub fn without_unit(value: &Value) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// A span of time as keepalived takes it, too: `+2`, ` 2`, `.5`, `5.`.
+fn loose_span(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (whole, rest) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let Some(rest) = rest.strip_prefix('.') else {
+        return Some(span(text)?.0);
+    };
+    let bare = !rest.starts_with(|char: char| char.is_ascii_digit());
+    if bare && whole.is_empty() {
+        return None;
+    }
+    let zero = |missing| if missing { "0" } else { "" };
+    Some(span(&format!("{}{whole}.{}{rest}", zero(whole.is_empty()), zero(bare)))?.0)
 }
 
 /// `2`, `0.5`, `500ms`: a span of time, and whether it has a unit.
@@ -264,41 +287,6 @@ pub fn seconds(time: Duration) -> String {
     }
 }
 
-fn command(value: &Value) -> Option<CommandLine> {
-    // A null byte would end the word; nothing can be run by that name.
-    let fits = |text: &String| !text.contains('\0');
-    match &value.data {
-        Data::List(items) => {
-            let word = |item: &Value| item.word().map(|word| word.text).filter(fits);
-            let words: Vec<_> = items.iter().map(word).collect::<Option<_>>()?;
-            let named = words.first().is_some_and(|word| !word.is_empty());
-            named.then_some(CommandLine::Words(words))
-        }
-        _ => {
-            let text = value.word()?.text;
-            (!text.trim().is_empty() && fits(&text)).then_some(CommandLine::Text(text))
-        }
-    }
-}
-
-fn user(value: &Value) -> Option<(String, Option<String>)> {
-    let words: Vec<Word> = match &value.data {
-        Data::List(items) => items.iter().map(Value::word).collect::<Option<_>>()?,
-        _ => value.words()?,
-    };
-    let fits = |word: &Word| {
-        let text = &word.text;
-        !text.is_empty() && text.len() <= bounds::NAME && !text.contains(char::is_whitespace)
-    };
-    match words.as_slice() {
-        [user] if fits(user) => Some((user.text.clone(), None)),
-        [user, group] if fits(user) && fits(group) => {
-            Some((user.text.clone(), Some(group.text.clone())))
-        }
-        _ => None,
-    }
-}
-
 fn weight(value: &Value) -> Option<Weight> {
     if let Data::Integer(number) = value.data {
         return Weight::new(i16::try_from(number).ok()?, false);
@@ -325,6 +313,7 @@ pub fn weight_of(words: &[&str]) -> Option<Weight> {
 mod tests {
     use super::*;
     use crate::config::error::Place;
+    use crate::config::tree::Word;
 
     fn value(data: Data) -> Value {
         Value { data, place: Place::default() }
@@ -380,11 +369,51 @@ mod tests {
         assert_eq!(time(&value(Data::Integer(-1))), None);
         assert_eq!(time(&string("2")), None);
         assert_eq!(time(&line(&["0.5"])), Some(Duration::from_millis(500)));
+        assert_eq!(time(&string(".5s")), None);
         let kind = Kind::Time(1000, true);
         for (seconds, fits) in [(0, true), (1, true), (86_400, true), (86_401, false)] {
             assert_eq!(read(kind, &value(Data::Integer(seconds))).is_ok(), fits, "{seconds}");
         }
         assert!(read(kind, &string("999ms")).is_err());
+    }
+
+    /// What `keepalived -t` takes, and what it does not. Blanks at the end are ours.
+    #[test]
+    fn times_without_a_type() {
+        for (text, millis) in [
+            (".2", 200),
+            ("5.", 5000),
+            ("1.5", 1500),
+            ("+2", 2000),
+            ("+.5", 500),
+            (" 2 ", 2000),
+            ("\t+.25", 250),
+            ("010", 10_000),
+            ("00.5", 500),
+            ("0.", 0),
+            (".5s", 500),
+            ("2.ms", 2),
+        ] {
+            assert_eq!(time(&line(&[text])), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "", " ", ".", "+", "+.", "-1", " -1", "+-1", "++1", "+ 2", "1.+5", ". 5", "1.5.",
+            "1..5", "..5", "1,5", "0x10", "1e1", "1_0", "2x",
+        ] {
+            assert_eq!(time(&line(&[text])), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn integers_without_a_type() {
+        let read = |text: &str| integer(&line(&[text]));
+        for (text, number) in [("5", 5), ("+5", 5), (" 5 ", 5), ("010", 10), ("-5", -5)] {
+            assert_eq!(read(text), Some(number), "{text}");
+        }
+        for text in ["", "5.", "+", "+ 5", "0x10", "1e1", "99999999999999999999"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(integer(&string(" 5")), None);
     }
 
     #[test]
@@ -398,25 +427,6 @@ mod tests {
             (86_400_000_000, "86400 s"),
         ] {
             assert_eq!(seconds(Duration::from_micros(micros)), text);
-        }
-    }
-
-    #[test]
-    fn commands_and_users() {
-        let list = |words: &[&str]| value(Data::List(words.iter().map(|w| string(w)).collect()));
-        let words = CommandLine::Words(vec!["a".into(), "b c".into()]);
-        assert_eq!(command(&list(&["a", "b c"])), Some(words));
-        assert_eq!(command(&string("a b")), Some(CommandLine::Text("a b".into())));
-        for bad in [list(&[]), list(&[""]), string(" "), string("a\0b"), value(Data::Integer(1))] {
-            assert_eq!(command(&bad), None, "{bad:?}");
-        }
-        let both = Some(("u".to_string(), Some("g".to_string())));
-        assert_eq!(user(&string("u g")), both);
-        assert_eq!(user(&list(&["u", "g"])), both);
-        assert_eq!(user(&line(&["u", "g"])), both);
-        assert_eq!(user(&string("u")), Some(("u".into(), None)));
-        for bad in [string(""), string("a b c"), list(&["a b"]), list(&[])] {
-            assert_eq!(user(&bad), None, "{bad:?}");
         }
     }
 
