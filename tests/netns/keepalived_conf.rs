@@ -26,7 +26,7 @@ fn shared_conf(lab: &Lab) -> PathBuf {
 }
 
 /// Runs `vipd OPTIONS -f FILE`.
-fn judge(options: &[&str], file: &Path) -> (i32, String) {
+pub fn judge(options: &[&str], file: &Path) -> (i32, String) {
     let file = file.display().to_string();
     let (code, out, err) = run(&[options, &["-f", &file]].concat());
     assert_eq!(out, "", "{options:?}");
@@ -100,7 +100,8 @@ fn what_is_missing_here_is_an_error_of_a_start_alone() {
     let text = keepalived(100, FAST).replace("eth0", "no-such-if0");
     let file = lab.file("keepalived.conf", &text);
     let (code, said) = judge(&["-t"], &file);
-    assert!(code == 0 && said.contains("warning: there is no interface no-such-if0"), "{said}");
+    let place = format!("{}:2:11: warning: there is no interface no-such-if0", file.display());
+    assert!(code == 0 && said.contains(&place), "{code}: {said}");
     assert_eq!(judge(&["-T"], &file), (0, String::new()));
 }
 

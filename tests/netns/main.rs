@@ -17,4 +17,5 @@ mod rules;
 mod scripts;
 mod seed;
 mod setup;
+mod uci;
 mod world;
