@@ -56,13 +56,15 @@ install: ## install binary, manual pages and sample (PREFIX, DESTDIR, SYSCONFDIR
 	@test -x $(BINARY) || { echo "$(BINARY) is not there: run make build first" >&2; exit 1; }
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(SYSCONFDIR)
 	$(INSTALL) -m 0755 $(BINARY) $(DESTDIR)$(SBINDIR)/vipd
-	$(INSTALL) -m 0644 man/vipd.8 $(DESTDIR)$(MANDIR)/man8/vipd.8
+	ln -sf vipd $(DESTDIR)$(SBINDIR)/vipctl
+	$(INSTALL) -m 0644 man/vipd.8 man/vipctl.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 0644 man/vipd.toml.5 man/vipd.keepalived.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 0600 conf/vipd.toml $(DESTDIR)$(SYSCONFDIR)/vipd.toml.sample
 	@test -e $(DESTDIR)$(SYSCONFDIR)/vipd.toml || echo "now write $(SYSCONFDIR)/vipd.toml; $(SYSCONFDIR)/vipd.toml.sample is a start"
 
 uninstall: ## remove what install has put in place; your configuration stays
-	rm -f $(DESTDIR)$(SBINDIR)/vipd $(DESTDIR)$(MANDIR)/man8/vipd.8 \
+	rm -f $(DESTDIR)$(SBINDIR)/vipd $(DESTDIR)$(SBINDIR)/vipctl \
+		$(DESTDIR)$(MANDIR)/man8/vipd.8 $(DESTDIR)$(MANDIR)/man8/vipctl.8 \
 		$(DESTDIR)$(MANDIR)/man5/vipd.toml.5 $(DESTDIR)$(MANDIR)/man5/vipd.keepalived.5 \
 		$(DESTDIR)$(SYSCONFDIR)/vipd.toml.sample
 

@@ -1,23 +1,16 @@
-//! Options, exit codes, and the only `exit()`.
+//! Which of the two programs it is, the options of the daemon, and the only `exit()`.
 
 use getopts::{Matches, Options};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use vipd::config::error::Report;
 use vipd::config::{self, Config, Format, Reading};
+use vipd::control;
 use vipd::daemon::{preflight, Daemon};
+use vipd::exit::{self, Failure};
 use vipd::log::Sink;
 use vipd::sys::host::{self, Fork, Lock};
-
-/// Exit codes, as sysexits.h numbers them.
-mod exit {
-    pub const OK: u8 = 0;
-    pub const USAGE: u8 = 64;
-    pub const UNAVAILABLE: u8 = 69;
-    pub const OSERR: u8 = 71;
-    pub const NOPERM: u8 = 77;
-    pub const CONFIG: u8 = 78;
-}
 
 const CONFIG_FILE: &str = "/etc/vipd.toml";
 /// Where a configuration may be, if it is not there.
@@ -25,29 +18,17 @@ const OTHER_FILES: [&str; 2] = ["/etc/config/vipd", "/etc/keepalived/keepalived.
 const RUN_DIRECTORY: &str = "/run/vipd";
 const BRIEF: &str = "Usage: vipd [options]\nKeeps IP addresses highly available by VRRP.";
 
-/// What went wrong, and the exit code that says so.
-struct Failure {
-    code: u8,
-    message: String,
-}
-
-impl Failure {
-    fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
-
-    fn print(&self) {
-        if !self.message.is_empty() {
-            eprintln!("vipd: {}", self.message.trim_end());
-        }
-    }
-}
-
 fn main() -> ExitCode {
-    match run() {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let (name, result) = match Path::new(&name).file_name() {
+        Some(name) if name == control::NAME => (control::NAME, control::run(arguments)),
+        _ => ("vipd", run(arguments)),
+    };
+    match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            failure.print();
+            failure.print(name);
             ExitCode::from(failure.code)
         }
     }
@@ -82,17 +63,17 @@ fn options() -> Options {
     options
 }
 
-fn run() -> Result<u8, Failure> {
+fn run(arguments: impl Iterator<Item = OsString>) -> Result<u8, Failure> {
     let options = options();
     let matches = options
-        .parse(std::env::args_os().skip(1))
+        .parse(arguments)
         .map_err(|error| Failure::new(exit::USAGE, format!("{error}; see vipd -h")))?;
     if matches.opt_present("h") {
-        print!("{}", options.usage(BRIEF));
+        exit::print(&options.usage(BRIEF))?;
         return Ok(exit::OK);
     }
     if matches.opt_present("V") {
-        println!("vipd {}", env!("CARGO_PKG_VERSION"));
+        exit::print(concat!("vipd ", env!("CARGO_PKG_VERSION"), "\n"))?;
         return Ok(exit::OK);
     }
     if let Some(word) = matches.free.first() {
@@ -104,7 +85,7 @@ fn run() -> Result<u8, Failure> {
     let (text_only, test) = (matches.opt_present("T"), matches.opt_present("t"));
     let (config, report) = configuration(&matches, !text_only)?;
     if test || text_only {
-        eprint!("{report}");
+        exit::say(&report.to_string());
         return Ok(if config.is_some() { exit::OK } else { exit::CONFIG });
     }
     let Some(config) = config else {
@@ -177,7 +158,7 @@ fn start(matches: &Matches, config: &Config, report: &Report) -> Result<u8, Fail
         }
         (Err(failure), Some(readiness)) => {
             // First the reason, then the code: with that the command returns.
-            failure.print();
+            failure.print("vipd");
             readiness.fail(i32::from(failure.code));
             return Ok(failure.code);
         }

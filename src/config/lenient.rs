@@ -31,7 +31,8 @@ pub fn skip(tree: &mut Tree, report: &Report) -> usize {
     skipped
 }
 
-fn stays(entry: &Entry) -> bool {
+/// Whether an entry is never taken out.
+pub fn stays(entry: &Entry) -> bool {
     STAYS.contains(&entry.word.text.as_str())
 }
 

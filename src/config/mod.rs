@@ -4,6 +4,7 @@
 //!
 //! The names of the fields are the keywords of the configuration files.
 
+pub mod convert;
 pub mod dialect;
 pub mod error;
 mod excerpt;
@@ -280,26 +281,31 @@ pub fn read(
     let Some(mut tree) = tree else {
         return (None, report);
     };
+    let config = check(&mut tree, how, &mut report);
+    // What this host lacks is never skipped: a check that cannot be run must not count as one that
+    // succeeds.
+    further(&config, &mut report);
+    (Some(config).filter(|_| !report.has_errors()), report)
+}
+
+/// The second half of [`read`]: what the tree means. Takes out of it what is skipped.
+fn check(tree: &mut Tree, how: &Reading<'_>, report: &mut Report) -> Config {
     if how.lenient {
         report.skip_errors();
     }
     let mut rounds = ROUNDS;
-    let config = loop {
+    loop {
         let mut round = report.fresh();
-        let config = schema::build(&tree, &mut round);
+        let config = schema::build(tree, &mut round);
         let again = how.lenient && round.has_errors() && rounds > 0;
-        if again && lenient::skip(&mut tree, &round) > 0 {
+        if again && lenient::skip(tree, &round) > 0 {
             rounds -= 1;
             report.append(round.skipped_errors());
             continue;
         }
         report.append(round);
-        break config;
-    };
-    // What this host lacks is never skipped: a check that cannot be run must not count as one that
-    // succeeds.
-    further(&config, &mut report);
-    (Some(config).filter(|_| !report.has_errors()), report)
+        return config;
+    }
 }
 
 /// The first half of [`read`]: what the file says, before it is checked.

@@ -52,6 +52,11 @@ impl Sources {
         self.files.partition_point(|file| file.start <= offset).saturating_sub(1)
     }
 
+    /// The texts, each with the offset of its first byte.
+    pub fn texts(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.files.iter().map(|file| (file.start, file.text.as_str()))
+    }
+
     /// The text of a place, as far as it is within one file.
     #[must_use]
     pub fn text(&self, place: Place) -> &str {
@@ -102,6 +107,7 @@ mod tests {
         assert_eq!(at(second), ("b".into(), 1, "three".into(), 0));
         assert_eq!(at(second + 100), ("b".into(), 2, "four".into(), 4));
         assert_eq!(sources.text(Place::new(second + 7, 4)), "four");
+        assert_eq!(sources.texts().nth(1), Some((second, "three\r\nfour")));
         assert_eq!((sources.name(), sources.index(7), sources.index(second)), ("a", 0, 1));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::error::{quote, Place, Report};
 use super::schema::has_name;
-use super::tree::{Data, Entry, Section, Tree, Value, Word};
+use super::tree::{Comment, Data, Entry, Section, Tree, Value, Word};
 use core::ops::Range;
 use toml::de::{DeString, DeTable, DeValue};
 use toml::Spanned;
@@ -43,7 +43,8 @@ pub fn parse(text: &str, report: &mut Report) -> Option<Tree> {
             }
         }
     };
-    Some(tree(table.into_inner()))
+    let comments = comments(text);
+    Some(Tree { comments, ..tree(table.into_inner()) })
 }
 
 /// What the parser says, in our words where a user of `keepalived.conf` will stumble.
@@ -78,9 +79,7 @@ fn too_many_dots(text: &[u8]) -> Option<usize> {
         let rest = &text[at..];
         at += match byte {
             b'"' | b'\'' => string_len(rest),
-            b'#' => {
-                rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len())
-            }
+            b'#' => comment_len(rest),
             _ => 1,
         };
         match byte {
@@ -93,6 +92,31 @@ fn too_many_dots(text: &[u8]) -> Option<usize> {
         }
     }
     None
+}
+
+/// The comments of a text that the parser takes.
+fn comments(text: &str) -> Vec<Comment> {
+    let (bytes, mut at) = (text.as_bytes(), 0);
+    let mut comments = Vec::new();
+    while let Some(byte) = bytes.get(at) {
+        let rest = &bytes[at..];
+        let len = match byte {
+            b'"' | b'\'' => string_len(rest),
+            b'#' => comment_len(rest),
+            _ => 1,
+        };
+        if *byte == b'#' {
+            let text = text.get(at + 1..at + len).unwrap_or_default().trim();
+            comments.push(Comment { text: text.into(), place: Place::new(at, len) });
+        }
+        at += len;
+    }
+    comments
+}
+
+/// The length of the comment that the text begins with, without the line end.
+fn comment_len(text: &[u8]) -> usize {
+    text.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(text.len())
 }
 
 /// The length of the string that the text begins with, quotes included.
@@ -254,6 +278,17 @@ mod tests {
         ] {
             assert_eq!(string_len(text.as_bytes()), len, "{text}");
         }
+    }
+
+    #[test]
+    fn comments_are_found_outside_of_strings_alone() {
+        let text = "\u{feff}# one\r\n[a]#two\nx = \"# no\" #  th#ree \ny = '''\n# no\n'''\n#";
+        let (tree, errors) = parsed(text);
+        let comments = tree.unwrap_or_else(|| panic!("{errors}")).comments;
+        let found: Vec<_> = comments.iter().map(|c| (c.text.as_str(), c.place)).collect();
+        assert_eq!(found.iter().map(|c| c.0).collect::<Vec<_>>(), ["one", "two", "th#ree", ""]);
+        assert_eq!((found[0].1.start(), found[0].1.len()), (3, 5));
+        assert_eq!(&text[found[2].1.start()..][..found[2].1.len()], "#  th#ree ");
     }
 
     #[test]

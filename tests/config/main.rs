@@ -3,6 +3,8 @@
 //! For each `cases/NAME.toml` the whole report is compared with `NAME.txt`. `UPDATE=1` writes the
 //! latter anew; read the difference before you commit it.
 
+mod convert;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -180,9 +182,8 @@ fn the_sample_is_accepted_and_names_every_keyword() {
     }
 }
 
-/// Every `#keyword = value` of the sample is right, too, and the line above it tells no lie.
-#[test]
-fn what_is_commented_out_in_the_sample_is_accepted() {
+/// The sample with every `#keyword = value` in it.
+fn opened_sample() -> String {
     let sample = fs::read_to_string(root().join("conf/vipd.toml")).unwrap();
     let is_keyword = |line: &str| {
         let word = line.split(' ').next().unwrap_or_default();
@@ -201,6 +202,13 @@ fn what_is_commented_out_in_the_sample_is_accepted() {
         })
         .collect();
     assert!(opened > 30, "only {opened} lines were commented out");
+    all
+}
+
+/// What is commented out is right, too, and the line above it tells no lie.
+#[test]
+fn what_is_commented_out_in_the_sample_is_accepted() {
+    let all = opened_sample();
     let (config, report) = parse(&all);
     assert!(config.is_some(), "{report}\n{all}");
 }

@@ -9,6 +9,7 @@ mod seed;
 use mdoc::Page;
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use vipd::config::schema;
@@ -27,7 +28,12 @@ fn page(file: &str) -> Page {
 }
 
 fn vipd(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vipd")).args(arguments).output().unwrap()
+    called("vipd", arguments)
+}
+
+/// The program by one of its names.
+fn called(name: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vipd")).arg0(name).args(arguments).output().unwrap()
 }
 
 /// What is in one and not in the other, if anything.
@@ -111,17 +117,20 @@ fn every_shell_script_can_be_parsed() {
 
 #[test]
 fn every_option_is_documented() {
-    let output = vipd(&["-h"]);
-    assert!(output.status.success());
-    let help = String::from_utf8(output.stdout).unwrap();
-    let in_program: BTreeSet<String> = help
-        .lines()
-        .flat_map(|line| line.split_whitespace().take(2))
-        .filter(|word| word.starts_with('-'))
-        .map(|word| word.trim_end_matches(',').to_owned())
-        .collect();
-    assert!(in_program.contains("-f") && in_program.contains("--use-file"), "{help}");
-    assert_same("options", &in_program, &page("man/vipd.8").options());
+    for (name, some) in [("vipctl", ["-i", "--to"]), ("vipd", ["-f", "--use-file"])] {
+        let output = called(name, &["-h"]);
+        assert!(output.status.success());
+        let help = String::from_utf8(output.stdout).unwrap();
+        let in_program: BTreeSet<String> = help
+            .lines()
+            .flat_map(|line| line.split_whitespace().take(2))
+            .filter(|word| word.starts_with('-'))
+            .map(|word| word.trim_end_matches(',').to_owned())
+            .collect();
+        assert!(some.iter().all(|option| in_program.contains(*option)), "{help}");
+        let page = page(&format!("man/{name}.8"));
+        assert_same(&format!("options of {name}"), &in_program, &page.options());
+    }
 }
 
 #[test]
@@ -136,9 +145,19 @@ fn every_keyword_is_documented() {
 
 #[test]
 fn every_message_is_documented() {
-    let items = page("man/vipd.8").items("DIAGNOSTICS");
-    let messages = messages::of_the_program(root());
-    assert!(messages.len() > 40, "only {} messages", messages.len());
+    let (client, messages): (Vec<_>, Vec<_>) =
+        messages::of_the_program(root()).into_iter().partition(|(file, _)| is_of_the_client(file));
+    assert!(messages.len() > 40 && client.len() > 5, "{} and {}", messages.len(), client.len());
+    same_messages("man/vipctl.8", &client);
+    same_messages("man/vipd.8", &messages);
+}
+
+fn is_of_the_client(file: &str) -> bool {
+    file.starts_with("src/control/") || file == "src/exit.rs"
+}
+
+fn same_messages(file: &str, messages: &[(String, messages::Message)]) {
+    let items = page(file).items("DIAGNOSTICS");
     let told = |item: &str| {
         messages.iter().any(|(_, message)| message.describes(item))
             || Discard::ALL.iter().any(|reason| reason.text() == item)
@@ -149,8 +168,8 @@ fn every_message_is_documented() {
         .map(|(file, message)| format!("{file}: {message}"))
         .collect();
     let invented: Vec<_> = items.iter().filter(|item| !told(item)).collect();
-    assert!(undocumented.is_empty(), "messages that vipd(8) does not have: {undocumented:#?}");
-    assert!(invented.is_empty(), "messages that vipd(8) alone has: {invented:#?}");
+    assert!(undocumented.is_empty(), "messages that {file} does not have: {undocumented:#?}");
+    assert!(invented.is_empty(), "messages that {file} alone has: {invented:#?}");
 }
 
 #[test]
@@ -167,7 +186,7 @@ fn the_manual_pages_are_well_formed() {
         eprintln!("skipped: mandoc is not installed");
         return;
     }
-    for file in ["man/vipd.8", "man/vipd.toml.5", "man/vipd.keepalived.5"] {
+    for file in ["man/vipd.8", "man/vipctl.8", "man/vipd.toml.5", "man/vipd.keepalived.5"] {
         let path = root().join(file);
         let output = Command::new("mandoc")
             .args(["-T", "lint", "-W", "warning"])

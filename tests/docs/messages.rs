@@ -10,6 +10,9 @@ const LOGGED: &[&str] =
 /// Files whose other texts are parts of a message, and what begins these there.
 const OTHERS: &[(&str, &[&str])] = &[
     ("src/main.rs", &["format!("]),
+    ("src/exit.rs", &["format!("]),
+    ("src/control/mod.rs", &["format!(", "usage("]),
+    ("src/control/convert.rs", &["format!(", "usage("]),
     ("src/vrrp/reason.rs", &["write_str(", "write!(f, "]),
     ("src/daemon/act.rs", &["format!("]),
     ("src/daemon/preflight.rs", &["format!("]),

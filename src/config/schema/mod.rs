@@ -8,9 +8,9 @@ mod compare;
 mod instance;
 mod script;
 mod settings;
-mod table;
+pub(super) mod table;
 mod track;
-mod value;
+pub(super) mod value;
 
 use super::dialect::refusal;
 use super::error::{quote, Place, Report};
