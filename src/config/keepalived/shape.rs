@@ -240,7 +240,9 @@ impl Shaper<'_> {
             self.unused(more, &word.text)
                 .help("a command with arguments stands in quotes as a whole");
         }
-        command::value(command, behind.get(..most.min(behind.len())).unwrap_or_default())
+        let mut user = behind.get(..most.min(behind.len())).unwrap_or_default().to_vec();
+        other_groups(&mut user);
+        command::value(command, &user)
     }
 
     fn line(&mut self, section: &str, word: &Word, statement: &Statement) -> Value {
@@ -253,6 +255,9 @@ impl Shaper<'_> {
             };
             self.unused(&more, &word.text).help(help);
             words.truncate(most);
+        }
+        if matches!(word.text.as_str(), "user" | "script_user") {
+            other_groups(&mut words);
         }
         for value in words.iter().filter(|word| has_reference(&word.text)) {
             if word.text != "auth_pass" {
@@ -310,6 +315,18 @@ fn reason(row: &Row) -> String {
     match row.support {
         Support::Later => format!("not supported yet: {}", row.note),
         _ => format!("ignored: {}", row.note),
+    }
+}
+
+/// `USER :GROUP` and `USER :` ask for the other groups of the user as well. That is always done.
+fn other_groups(user: &mut Vec<Word>) {
+    let Some(group) = user.get_mut(1).filter(|group| group.text.starts_with(':')) else {
+        return;
+    };
+    group.place = group.part(1, group.text.len() - 1);
+    group.text.remove(0);
+    if group.text.is_empty() {
+        user.truncate(1);
     }
 }
 
