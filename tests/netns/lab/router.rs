@@ -103,10 +103,11 @@ impl Router {
 }
 
 /// Sends a signal to the vipd that a router was started with: `nsenter` waits for it and stays in
-/// front.
+/// front. Not to its children: they have its name until they have become the script that they run.
 pub fn signal_vipd(process: &Process, signal: &str) {
     let name = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    for pid in process.children().iter().filter(|pid| name(pid).trim() == "vipd") {
-        signal_pid(*pid, signal);
+    // Parents stand before their children.
+    if let Some(pid) = process.children().into_iter().find(|pid| name(pid).trim() == "vipd") {
+        signal_pid(pid, signal);
     }
 }
