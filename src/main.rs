@@ -181,8 +181,15 @@ fn begin(
     for line in report.to_string().lines() {
         log::warn!("{line}");
     }
+    if report.skipped() > 0 {
+        let (file, skipped) = (report.file(), report.skipped());
+        log::warn!(
+            "{file} is used without what is wrong in it (--lenient): {skipped} skipped, \
+             see the warnings above"
+        );
+    }
     log::info!("vipd {} starts", env!("CARGO_PKG_VERSION"));
-    let daemon = Daemon::new(config).map_err(|error| match error.kind() {
+    let daemon = Daemon::new(config, report).map_err(|error| match error.kind() {
         std::io::ErrorKind::PermissionDenied => {
             let message = format!("cannot start: {error}; it needs CAP_NET_ADMIN and CAP_NET_RAW");
             Failure::new(exit::NOPERM, message)

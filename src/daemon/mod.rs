@@ -19,6 +19,7 @@ mod status;
 mod stop;
 pub mod wheel;
 
+use crate::config::error::Report;
 use crate::config::Config;
 use crate::sys::packet::PacketSocket;
 use crate::sys::raw::Inbox;
@@ -129,15 +130,17 @@ pub struct Daemon {
     upkeep_at: Instant,
     /// We are stopping, and wait for scripts until this moment.
     stopping: Option<Instant>,
+    /// The configuration file, if parts of it were skipped (`--lenient`), and how many.
+    skipped: Option<(String, usize)>,
 }
 
 impl Daemon {
     /// Opens every descriptor and starts every virtual router. The configuration has passed
-    /// [`preflight::check`].
+    /// [`preflight::check`]; the report is what was said about it.
     ///
     /// # Errors
     /// What the system refuses.
-    pub fn new(config: &Config) -> io::Result<Self> {
+    pub fn new(config: &Config, report: &Report) -> io::Result<Self> {
         signalfd::ignore(SIGPIPE)?;
         // Who started us may have left it ignored; then nobody could tell how a script has ended.
         signalfd::restore(SIGCHLD)?;
@@ -165,6 +168,7 @@ impl Daemon {
             check_actions: Vec::with_capacity(4),
             upkeep_at: Instant::ZERO,
             stopping: None,
+            skipped: (report.skipped() > 0).then(|| (report.file().to_owned(), report.skipped())),
         };
         daemon.watch(daemon.timer.as_raw_fd(), Source::Timer)?;
         daemon.watch(daemon.signals.as_raw_fd(), Source::Signals)?;

@@ -6,9 +6,15 @@ use crate::vrrp::statistics::Statistics;
 use crate::vrrp::tracker::Verdict;
 
 impl Daemon {
-    /// A few lines for each instance, each check and each interface.
+    /// A few lines for each instance, each check and each interface, after one that says that the
+    /// configuration is not all used.
     pub(super) fn log_status(&mut self) {
         self.count_strangers();
+        if let Some((file, skipped)) = &self.skipped {
+            log::info!(
+                "status: {file} is used without what is wrong in it (--lenient): {skipped} skipped"
+            );
+        }
         for instance in 0..self.instances.len() {
             self.log_instance(instance);
         }

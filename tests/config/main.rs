@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vipd::config::error::Report;
-use vipd::config::{read, Command, CommandLine, Config, Format, Reading, V3Checksum};
+use vipd::config::{read, Command, CommandLine, Config, Format, Reading, ScriptUser, V3Checksum};
 use vipd::wire::{Interval, Priority, Version};
 
 /// The syntaxes of the cases, by extension.
@@ -153,6 +153,25 @@ fn a_name_with_blanks_is_one_name() {
     let tracked = instance.track_script.iter();
     let tracked: Vec<_> = tracked.map(|it| (it.script, it.weight.value())).collect();
     assert_eq!(tracked, [(0, 0), (2, 5), (1, -5)]);
+}
+
+/// A user's other groups are always set, so that asking for them changes nothing.
+#[test]
+fn a_colon_before_a_group_asks_for_what_is_there() {
+    let text =
+        "global_defs {\n script_user nobody :\n}\nvrrp_script s {\n script x\n user a :b\n}\n\
+                vrrp_instance v {\n interface e\n virtual_router_id 1\n\
+                virtual_ipaddress { 192.0.2.1 }\n notify /x a :b\n notify_stop \"/x 'y'\" c :\n}\n";
+    let how = Reading::strict(Format::Keepalived);
+    let (config, report) = read("f", text.as_bytes(), &how, &|_, _| {});
+    let config = config.unwrap_or_else(|| panic!("{report}"));
+    let user = |user: &Option<ScriptUser>| user.clone().map(|it| (it.user, it.group)).unwrap();
+    let (a, b) = ("a".to_owned(), Some("b".to_owned()));
+    assert_eq!(user(&config.global_defs.script_user), ("nobody".into(), None));
+    assert_eq!(user(&config.vrrp_script[0].user), (a.clone(), b.clone()));
+    let instance = &config.vrrp_instance[0];
+    assert_eq!(user(&instance.notify.as_ref().unwrap().user), (a, b));
+    assert_eq!(user(&instance.notify_stop.as_ref().unwrap().user), ("c".into(), None));
 }
 
 #[test]

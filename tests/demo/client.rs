@@ -1,6 +1,7 @@
 //! Somebody who asks over HTTP, again and again, and remembers every answer.
 
-use crate::lab::{wall_clock, Host, VIP};
+use crate::lab::{wall_clock, Host};
+use crate::story::VIP;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};

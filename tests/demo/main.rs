@@ -8,11 +8,10 @@
 mod lab;
 
 mod client;
-mod router;
 mod story;
 mod timeline;
 
-use lab::namespace;
+use lab::{namespace, router};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};

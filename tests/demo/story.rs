@@ -2,24 +2,31 @@
 
 use crate::client::{Client, INTERVAL};
 use crate::lab::process::Process;
-use crate::lab::{holds_within, span, wall_clock, Lab, VIP};
-use crate::router::{signal_vipd, Router};
+use crate::lab::router::{signal_vipd, Router, SEED};
+use crate::lab::{holds_within, span, wall_clock, Lab};
 use crate::timeline::Timeline;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// The address that is shared: the one of seed.md.
+pub const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 100);
 /// How long an address may take to move. The slowest way there: two checks that fail, two seconds
 /// apart, and then nearly four seconds until the other router is sure.
 const DEADLINE: Duration = Duration::from_secs(15);
 /// From one of the MASTER's adverts to the next, and a little more.
 const INTERVAL_OF_ADVERTS: Duration = Duration::from_millis(1100);
 /// The gateway that the second act's routers look for.
-const GATEWAY: &str = "10.77.0.254";
+const GATEWAY: &str = "192.168.1.254";
 
-/// The check adds 20 to the priority while haproxy runs, which is on the MASTER alone: 120 against
-/// 110 while all is well, 100 against 110 when haproxy fails.
-fn as_printed(state: &str, priority: u8) -> String {
-    format!(
+/// What a router is configured with: the name of the file, which says the syntax, and its text.
+type Configuration = (&'static str, String);
+
+/// What seed.md prints, but for state and priority, in the other syntax. The check adds 20 to the
+/// priority while haproxy runs, which is on the MASTER alone: 120 against 110 while all is well, 100
+/// against 110 when haproxy fails.
+fn seed_in_toml(state: &str, priority: u8) -> Configuration {
+    let text = format!(
         r#"[vrrp_script.chk_haproxy]
 script   = "killall -0 haproxy"
 interval = 2
@@ -37,13 +44,14 @@ virtual_ipaddress = ["{VIP}/32 dev eth0"]
 track_script      = ["chk_haproxy"]
 notify            = "/usr/local/bin/notify-haproxy.sh"
 "#
-    )
+    );
+    ("vipd.toml", text)
 }
 
 /// Without a weight: a check that has failed puts the router in FAULT. haproxy is looked for on the
 /// MASTER alone, the gateway on both routers.
-fn without_weight(priority: u8) -> String {
-    format!(
+fn without_weight(priority: u8) -> Configuration {
+    let text = format!(
         r#"[vrrp_script.chk_haproxy]
 script     = "killall -0 haproxy"
 interval   = 1
@@ -67,7 +75,8 @@ virtual_ipaddress = ["{VIP}/32 dev eth0"]
 track_script      = ["chk_haproxy", "chk_gateway"]
 notify            = "/usr/local/bin/notify-haproxy.sh"
 "#
-    )
+    );
+    ("vipd.toml", text)
 }
 
 /// One time that the address moved.
@@ -98,7 +107,7 @@ struct Stage {
 /// Tells it all. The error says what did not happen.
 pub fn tell(vipd: &Path) -> Result<(), String> {
     println!(
-        "Two routers, r1 (10.77.0.1) and r2 (10.77.0.2), share the address {VIP} by VRRP.\n\
+        "Two routers, r1 (192.168.1.1) and r2 (192.168.1.2), share the address {VIP} by VRRP.\n\
          haproxy runs on the MASTER only: the notify script starts and stops it. A client asks\n\
          http://{VIP}/ every {} ms, all the time.\n\n\
          What you will read: seconds, who, what. r1 and r2 are the logs of vipd as they are, and after\n\
@@ -115,12 +124,14 @@ pub fn tell(vipd: &Path) -> Result<(), String> {
 fn first_act(vipd: &Path) -> Result<Vec<Move>, String> {
     println!(
         "ACT 1. The check has a weight: it adds 20 to the priority while haproxy runs.\n\
-         r1 has 100 + 20 and r2 has 110; when haproxy fails on r1, that is 100 and 110.\n"
+         r1 has 100 + 20 and r2 has 110; when haproxy fails on r1, that is 100 and 110.\n\n\
+         r1 runs from a file that was written for keepalived, not a letter of it or of its notify\n\
+         script changed: vipd -n -f keepalived.conf. r2 says the same in TOML: vipd -n -f vipd.toml."
     );
-    let configurations = [as_printed("MASTER", 100), as_printed("BACKUP", 110)];
+    let configurations = [("keepalived.conf", SEED.to_owned()), seed_in_toml("BACKUP", 110)];
+    show("keepalived.conf of r1", &configurations[0]);
+    show("vipd.toml of r2", &configurations[1]);
     let mut stage = Stage::new(vipd, &configurations);
-    println!("vipd.toml of r1 (r2: state = \"BACKUP\", priority = 110):\n");
-    indent(stage.routers[0].configuration());
 
     stage.step("r1 starts, alone");
     stage.start(0);
@@ -151,7 +162,7 @@ fn first_act(vipd: &Path) -> Result<Vec<Move>, String> {
     stage.wait_status(
         1,
         "api_vip: BACKUP for",
-        "priority 110 of 110, MASTER is 10.77.0.1 with 120",
+        "priority 110 of 110, MASTER is 192.168.1.1 with 120",
     )?;
     Ok(stage.finish())
 }
@@ -159,12 +170,11 @@ fn first_act(vipd: &Path) -> Result<Vec<Move>, String> {
 fn second_act(vipd: &Path) -> Result<Vec<Move>, String> {
     println!(
         "ACT 2. The checks have no weight: a failed one puts the router in FAULT, a good one leads\n\
-         back. haproxy is looked for on the MASTER only (only_while), the gateway on both.\n"
+         back. haproxy is looked for on the MASTER only (only_while), the gateway on both."
     );
     let configurations = [without_weight(110), without_weight(100)];
+    show("vipd.toml of r1 (r2: priority = 100)", &configurations[0]);
     let mut stage = Stage::new(vipd, &configurations);
-    println!("vipd.toml of r1 (r2: priority = 100):\n");
-    indent(stage.routers[0].configuration());
 
     stage.step("both start");
     stage.start(0);
@@ -200,15 +210,16 @@ fn second_act(vipd: &Path) -> Result<Vec<Move>, String> {
 }
 
 impl Stage {
-    fn new(vipd: &Path, configurations: &[String; 2]) -> Self {
+    fn new(vipd: &Path, configurations: &[Configuration; 2]) -> Self {
         let lab = Lab::new();
-        let hosts = [lab.host("r1", "10.77.0.1/24"), lab.host("r2", "10.77.0.2/24")];
-        let client = lab.host("client", "10.77.0.200/24");
+        let hosts = [lab.host("r1", "192.168.1.1/24"), lab.host("r2", "192.168.1.2/24")];
+        let client = lab.host("client", "192.168.1.200/24");
         lab.host("gateway", &format!("{GATEWAY}/24"));
         let mut timeline = Timeline::new(lab.directory());
         let mut number = 0;
         let routers = hosts.map(|host| {
-            let router = Router::new(&lab, host, vipd, &configurations[number]);
+            let (file, text) = &configurations[number];
+            let router = Router::new(&lab, host, vipd, file, text);
             timeline.watch_calls(&router);
             number += 1;
             router
@@ -374,7 +385,8 @@ fn arrow(state: &str) -> &'static str {
     }
 }
 
-fn indent(text: &str) {
+fn show(title: &str, (_, text): &Configuration) {
+    println!("\n{title}:\n");
     for line in text.lines() {
         println!("{}", format!("    {line}").trim_end());
     }

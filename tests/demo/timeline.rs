@@ -1,8 +1,8 @@
 //! What a person sees: everything that happens, in order, with the time since the beginning.
 
 use crate::lab::process::{Line, Process};
+use crate::lab::router::Router;
 use crate::lab::{span, wall_clock};
-use crate::router::Router;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,7 @@ mod dialect;
 mod markdown;
 mod mdoc;
 mod messages;
+mod seed;
 mod uci;
 
 use mdoc::Page;

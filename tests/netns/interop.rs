@@ -2,37 +2,50 @@
 
 use crate::lab::process::Process;
 use crate::lab::{poll, span, wall_clock, SOON, VIP};
-use crate::setup::{assert_about, down, keepalived, toml, Pair, TICK};
+use crate::setup::{assert_about, down, keepalived, toml, vipd, Pair, TICK};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How the two speak with each other.
 struct Dialect {
-    vipd: &'static str,
+    /// What stands in a TOML file; without it vipd reads the file of keepalived.
+    vipd: Option<&'static str>,
     keepalived: &'static str,
     version: u8,
     interval: Duration,
 }
 
 const V2: Dialect = Dialect {
-    vipd: "version = 2",
+    vipd: Some("version = 2"),
     keepalived: "version 2\nadvert_int 1",
     version: 2,
     interval: Duration::from_secs(1),
 };
 
 const V2_PASS: Dialect = Dialect {
-    vipd: "version = 2\nauthentication = { auth_type = \"PASS\", auth_pass = \"secret\" }",
+    vipd: Some("version = 2\nauthentication = { auth_type = \"PASS\", auth_pass = \"secret\" }"),
     keepalived: "version 2\nadvert_int 1\nauthentication {\nauth_type PASS\nauth_pass secret\n}",
     version: 2,
     interval: Duration::from_secs(1),
 };
 
 const V3: Dialect = Dialect {
-    vipd: "version = 3\nadvert_int = 0.2",
+    vipd: Some("version = 3\nadvert_int = 0.2"),
     keepalived: "version 3\nadvert_int 0.2",
     version: 3,
     interval: TICK,
 };
+
+/// One file for both, that gives every router its priority by its id.
+const SAME_FILE_V2: Dialect = Dialect {
+    vipd: None,
+    keepalived: "version 2\nadvert_int 1\n\
+                 authentication {\nauth_type PASS\nauth_pass longer-than-eight\n}",
+    version: 2,
+    interval: Duration::from_secs(1),
+};
+
+const SAME_FILE_V3: Dialect = Dialect { vipd: None, ..V3 };
 
 /// keepalived says this when it becomes MASTER and when it follows somebody else.
 const MASTER: &str = "Entering MASTER STATE";
@@ -40,15 +53,39 @@ const BACKUP: &str = "Entering BACKUP STATE";
 
 /// keepalived on `a`, vipd on `b`.
 fn start_keepalived(pair: &Pair, priority: u8, dialect: &Dialect) -> Process {
-    pair.lab.keepalived(&pair.a, &keepalived(priority, dialect.keepalived))
+    match dialect.vipd {
+        Some(_) => pair.lab.keepalived(&pair.a, &keepalived(priority, dialect.keepalived)),
+        None => pair.lab.keepalived_of(&pair.a, &one_file(pair, dialect), &["-i", &id(priority)]),
+    }
+}
+
+fn start_vipd(pair: &Pair, priority: u8, dialect: &Dialect) -> Process {
+    let Some(words) = dialect.vipd else {
+        let (file, id) = (one_file(pair, dialect), id(priority));
+        let process = pair.lab.vipd_of(vipd(), &pair.b, &file, &["-i", &id]);
+        process.wait_log(" starts", SOON);
+        return process;
+    };
+    pair.start_b(&toml(priority, words))
+}
+
+/// The file that both are started from.
+fn one_file(pair: &Pair, dialect: &Dialect) -> PathBuf {
+    let lines = [150, 100].map(|priority| format!("@{} priority {priority}\n", id(priority)));
+    let text = keepalived(1, dialect.keepalived).replace("priority 1\n", &lines.concat());
+    pair.lab.file("keepalived.conf", &text)
+}
+
+fn id(priority: u8) -> String {
+    format!("router-{priority}")
 }
 
 /// keepalived is preferred: it dies, comes back, and resigns.
-fn vipd_takes_over(dialect: &Dialect) {
+fn vipd_takes_over(dialect: &Dialect) -> Pair {
     let pair = Pair::new();
     let other = start_keepalived(&pair, 150, dialect);
     other.wait_log(MASTER, SOON);
-    let ours = pair.start_b(&toml(100, dialect.vipd));
+    let ours = start_vipd(&pair, 100, dialect);
     ours.wait_log("vip: INIT -> BACKUP", SOON);
     pair.hears_a.wait_adverts(wall_clock(), 5, SOON);
     assert!(pair.hears_b.adverts().is_empty(), "it follows the better one");
@@ -79,14 +116,15 @@ fn vipd_takes_over(dialect: &Dialect) {
     assert_about("take-over from a resigned keepalived", span(resigned.at, first.at), skew);
     pair.lab.wait_holder(&pair.b, SOON);
     assert_understood(&pair, &ours);
+    pair
 }
 
 /// vipd is preferred: it dies, comes back, and resigns.
-fn keepalived_takes_over(dialect: &Dialect) {
+fn keepalived_takes_over(dialect: &Dialect) -> Pair {
     let pair = Pair::new();
     let other = start_keepalived(&pair, 100, dialect);
     other.wait_log(MASTER, SOON);
-    let ours = pair.start_b(&toml(150, dialect.vipd));
+    let ours = start_vipd(&pair, 150, dialect);
     ours.wait_log("vip: BACKUP -> MASTER: 10.77.0.1 has priority 100, lower", SOON);
     other.wait_log(BACKUP, SOON);
     pair.lab.wait_holder(&pair.b, SOON);
@@ -97,7 +135,7 @@ fn keepalived_takes_over(dialect: &Dialect) {
     pair.hears_a.wait_announcement(wall_clock() - 5_000_000_000, VIP, SOON);
     poll(SOON, "the address is on a", || pair.a.holds(VIP));
 
-    let ours = pair.start_b(&toml(150, dialect.vipd));
+    let ours = start_vipd(&pair, 150, dialect);
     ours.wait_log("vip: BACKUP -> MASTER", SOON);
     pair.lab.wait_holder(&pair.b, SOON);
 
@@ -107,6 +145,7 @@ fn keepalived_takes_over(dialect: &Dialect) {
     other.wait_log_after(mark, MASTER, SOON);
     pair.lab.wait_holder(&pair.a, SOON);
     assert_understood(&pair, &ours);
+    pair
 }
 
 /// Nobody has complained of the other's packets.
@@ -123,7 +162,7 @@ fn tie(a: &str, b: &str, winner: &str) {
     pair.lab.isolate(&pair.a, true);
     pair.lab.isolate(&pair.b, true);
     let other = start_keepalived(&pair, 100, &V3);
-    let ours = pair.start_b(&toml(100, V3.vipd));
+    let ours = start_vipd(&pair, 100, &V3);
     other.wait_log(MASTER, SOON);
     ours.wait_log("vip: BACKUP -> MASTER", SOON);
     pair.lab.isolate(&pair.a, false);
@@ -165,6 +204,36 @@ fn keepalived_takes_over_from_vipd_v2_with_a_password() {
 #[test]
 fn keepalived_takes_over_from_vipd_v3() {
     keepalived_takes_over(&V3);
+}
+
+#[test]
+fn vipd_takes_over_with_the_file_of_keepalived_v2_and_a_long_password() {
+    assert_cut(&vipd_takes_over(&SAME_FILE_V2));
+}
+
+#[test]
+fn keepalived_takes_over_with_the_same_file_v2_and_a_long_password() {
+    assert_cut(&keepalived_takes_over(&SAME_FILE_V2));
+}
+
+#[test]
+fn vipd_takes_over_with_the_file_of_keepalived_v3() {
+    vipd_takes_over(&SAME_FILE_V3);
+}
+
+#[test]
+fn keepalived_takes_over_with_the_same_file_v3() {
+    keepalived_takes_over(&SAME_FILE_V3);
+}
+
+/// Both have sent the first eight octets of the password.
+#[track_caller]
+fn assert_cut(pair: &Pair) {
+    for tap in [&pair.hears_a, &pair.hears_b] {
+        let adverts = tap.adverts();
+        assert!(!adverts.is_empty());
+        assert!(adverts.iter().all(|advert| advert.message().ends_with(b"longer-t")));
+    }
 }
 
 #[test]

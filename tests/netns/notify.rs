@@ -353,27 +353,7 @@ fn a_script_that_vanishes_does_not_block_the_queue() {
 /// its place.
 #[test]
 fn the_script_of_the_seed() {
-    const SEED: &str = r#"#!/bin/bash
-
-TYPE=$1
-NAME=$2
-STATE=$3
-
-case $STATE in
-        "MASTER") /usr/sbin/service haproxy start
-                  exit 0
-                  ;;
-        "BACKUP") /usr/sbin/service haproxy stop
-                  exit 0
-                  ;;
-        "FAULT")  /usr/sbin/service haproxy stop
-                  exit 0
-                  ;;
-        *)        echo "unknown state"
-                  exit 1
-                  ;;
-esac
-"#;
+    const SEED: &str = include_str!("../demo/seed/notify-haproxy.sh");
     let scene = Scene::new();
     let sbin = scene.lab.directory().join("sbin");
     std::fs::create_dir(&sbin).expect("a directory of the lab");

@@ -5,9 +5,12 @@ use crate::setup::{toml, vipd, V3};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-/// Exit code, standard output, standard error.
-fn run(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(vipd()).args(arguments).output().expect("vipd can be run");
+/// Runs vipd to its end: exit code, standard output, standard error. Should it go on, against what
+/// the test expects, then not for ever, and not in the network of this machine.
+pub fn run(arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "timeout", "20"]).arg(vipd()).args(arguments);
+    let output = command.output().expect("vipd can be run");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().expect("an exit code"), text(&output.stdout), text(&output.stderr))
 }

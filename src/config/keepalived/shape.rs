@@ -266,7 +266,9 @@ impl Shaper<'_> {
                 .warning(shell.place, message)
                 .help("what a shell is to read stands in quotes, together with the command");
         }
-        command::value(command, behind)
+        let mut user = behind.to_vec();
+        other_groups(&mut user);
+        command::value(command, &user)
     }
 
     fn line(&mut self, section: &str, word: &Word, statement: &Statement) -> Value {
@@ -279,6 +281,9 @@ impl Shaper<'_> {
             };
             self.unused(&more, &word.text).help(help);
             words.truncate(most);
+        }
+        if matches!(word.text.as_str(), "user" | "script_user") {
+            other_groups(&mut words);
         }
         if word.text != "auth_pass" {
             words.iter().for_each(|value| self.undefined(value));
@@ -345,6 +350,18 @@ pub fn reason(row: &Row) -> String {
     match row.support {
         Support::Later => format!("not supported yet: {}", row.note),
         _ => format!("ignored: {}", row.note),
+    }
+}
+
+/// `USER :GROUP` and `USER :` ask for the other groups of the user as well. That is always done.
+fn other_groups(user: &mut Vec<Word>) {
+    let Some(group) = user.get_mut(1).filter(|group| group.text.starts_with(':')) else {
+        return;
+    };
+    group.place = group.part(1, group.text.len() - 1);
+    group.text.remove(0);
+    if group.text.is_empty() {
+        user.truncate(1);
     }
 }
 

@@ -19,6 +19,7 @@ pub mod injector;
 pub mod ip;
 pub mod namespace;
 pub mod process;
+pub mod router;
 pub mod tap;
 
 use namespace::Namespace;
@@ -180,7 +181,11 @@ impl Lab {
 
     /// Starts a vipd in a host, with more arguments, and waits for nothing.
     pub fn vipd_with(&self, vipd: &Path, host: &Host, toml: &str, more: &[&str]) -> Process {
-        let file = self.file(&format!("{}.toml", host.name), toml);
+        self.vipd_of(vipd, host, &self.file(&format!("{}.toml", host.name), toml), more)
+    }
+
+    /// Starts a vipd in a host with a file that is there, and waits for nothing.
+    pub fn vipd_of(&self, vipd: &Path, host: &Host, file: &Path, more: &[&str]) -> Process {
         let run = self.directory.join(format!("run-{}", host.name));
         let (file, run) = (file.display().to_string(), run.display().to_string());
         let arguments = [&["-n", "-l", "stderr", "-f", &file, "-r", &run], more].concat();
@@ -189,13 +194,18 @@ impl Lab {
 
     /// Starts a keepalived in a host, with this configuration.
     pub fn keepalived(&self, host: &Host, conf: &str) -> Process {
-        let file = self.file(&format!("{}.conf", host.name), conf).display().to_string();
+        self.keepalived_of(host, &self.file(&format!("{}.conf", host.name), conf), &[])
+    }
+
+    /// Starts a keepalived in a host with a file that is there, and more arguments.
+    pub fn keepalived_of(&self, host: &Host, file: &Path, more: &[&str]) -> Process {
+        let file = file.display().to_string();
         let pid = |what: &str| {
             self.directory.join(format!("{}-{what}.pid", host.name)).display().to_string()
         };
         let (main, vrrp) = (pid("keepalived"), pid("vrrp"));
         let arguments = ["-n", "-l", "-D", "-P", "-f", &file, "-p", &main, "-r", &vrrp];
-        self.start(host, Path::new("keepalived"), &arguments)
+        self.start(host, Path::new("keepalived"), &[&arguments[..], more].concat())
     }
 
     /// The hosts that have an address on an interface, by name.
@@ -205,10 +215,17 @@ impl Lab {
         hosts.iter().filter(holds).map(|host| host.name.clone()).collect()
     }
 
-    /// Waits until one host and no other has the virtual address.
+    /// Waits until one host and no other has the virtual address of the lab.
+    #[track_caller]
     pub fn wait_holder(&self, host: &Host, deadline: Duration) {
-        poll(deadline, &format!("{} alone has {VIP}", host.name), || {
-            self.holders(VIP) == [host.name.as_str()]
+        self.wait_holder_of(VIP, host, deadline);
+    }
+
+    /// Waits until one host and no other has an address.
+    #[track_caller]
+    pub fn wait_holder_of(&self, address: Ipv4Addr, host: &Host, deadline: Duration) {
+        poll(deadline, &format!("{} alone has {address}", host.name), || {
+            self.holders(address) == [host.name.as_str()]
         });
     }
 

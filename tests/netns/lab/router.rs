@@ -1,17 +1,20 @@
 //! A router: a host with processes and mounts of its own, so that `killall haproxy` means its own
 //! haproxy and `/usr/sbin/service` starts that one.
 
-use crate::lab::process::{signal_pid, Process};
-use crate::lab::{poll, Host, Lab, SOON};
+use super::process::{signal_pid, Process};
+use super::{poll, Host, Lab, SOON};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the notify script calls.
 pub const SERVICE: &str = "/usr/sbin/service";
 
-const NOTIFY_SCRIPT: &str = include_str!("notify-haproxy.sh");
-const SERVICE_SCRIPT: &str = include_str!("service.sh");
-const HAPROXY_CFG: &str = include_str!("haproxy.cfg");
+/// What seed.md prints: the check, the instance, and the line with its notify script.
+pub const SEED: &str = include_str!("../../demo/seed/keepalived.conf");
+
+const NOTIFY_SCRIPT: &str = include_str!("../../demo/seed/notify-haproxy.sh");
+const SERVICE_SCRIPT: &str = include_str!("../../demo/service.sh");
+const HAPROXY_CFG: &str = include_str!("../../demo/haproxy.cfg");
 
 /// Mounts what is private, says so, and stays as the first process, the one that buries orphans: a
 /// shell does so while it waits. A haproxy that ended must not go on to be found by killall.
@@ -29,19 +32,21 @@ pub struct Router {
     /// The process in whose namespaces everything of it runs.
     init: u32,
     vipd: PathBuf,
-    configuration: String,
+    file: PathBuf,
     /// What says which scripts were called.
     pub calls: PathBuf,
 }
 
 impl Router {
-    /// Prepares a router; vipd does not run yet.
-    pub fn new(lab: &Lab, host: Host, vipd: &Path, configuration: &str) -> Self {
+    /// Prepares a router; vipd does not run yet. `file` is what its configuration is called, as in
+    /// `vipd.toml`.
+    pub fn new(lab: &Lab, host: Host, vipd: &Path, file: &str, configuration: &str) -> Self {
         let name = host.name.as_str();
         let directory = lab.directory().display().to_string();
         let fill = |text: &str| text.replace("@DIRECTORY@", &directory).replace("@NAME@", name);
         lab.file(&format!("{name}.haproxy"), &fill(HAPROXY_CFG));
-        lab.file(&format!("{name}.toml"), configuration);
+        std::fs::create_dir_all(lab.directory().join(name)).expect("a directory of the lab");
+        let file = lab.file(&format!("{name}/{file}"), configuration);
         let calls = lab.file(&format!("{name}.calls"), "");
         let notify = lab.script("notify-haproxy.sh", NOTIFY_SCRIPT).display().to_string();
         let service = lab.script(&format!("{name}.service"), &fill(SERVICE_SCRIPT));
@@ -57,17 +62,12 @@ impl Router {
             init.is_some()
         });
         let init = init.expect("it runs");
-        Self { vipd: vipd.to_owned(), configuration: configuration.to_owned(), host, init, calls }
+        Self { vipd: vipd.to_owned(), file, host, init, calls }
     }
 
     /// The name that it goes by.
     pub fn name(&self) -> &str {
         &self.host.name
-    }
-
-    /// Its `vipd.toml`.
-    pub fn configuration(&self) -> &str {
-        &self.configuration
     }
 
     /// A command that will run in the router.
@@ -81,9 +81,8 @@ impl Router {
     /// Starts vipd.
     pub fn start(&self, lab: &Lab) -> Process {
         let mut command = self.command(&self.vipd);
-        let file = lab.directory().join(format!("{}.toml", self.name()));
         let run = lab.directory().join(format!("run-{}", self.name()));
-        command.args(["-n", "-l", "stderr", "-f"]).arg(file).arg("-r").arg(run);
+        command.args(["-n", "-l", "stderr", "-f"]).arg(&self.file).arg("-r").arg(run);
         lab.spawn(self.name(), command)
     }
 
@@ -104,10 +103,11 @@ impl Router {
 }
 
 /// Sends a signal to the vipd that a router was started with: `nsenter` waits for it and stays in
-/// front.
+/// front. Not to its children: they have its name until they have become the script that they run.
 pub fn signal_vipd(process: &Process, signal: &str) {
     let name = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    for pid in process.children().iter().filter(|pid| name(pid).trim() == "vipd") {
-        signal_pid(*pid, signal);
+    // Parents stand before their children.
+    if let Some(pid) = process.children().into_iter().find(|pid| name(pid).trim() == "vipd") {
+        signal_pid(pid, signal);
     }
 }
