@@ -291,7 +291,8 @@ fn untold(file: &File, ours: &Outcome) -> Vec<String> {
         let line = text.lines().nth(number).unwrap_or_default().trim();
         let answered = is_answered(message, line, ours);
         told |= answered;
-        if !answered && !(astray && told && follows(message, line, &text)) {
+        let excused = astray && told && follows(message, line, &text);
+        if !answered && !excused {
             untold.push(format!("{message} [{line}]"));
         }
     }

@@ -202,7 +202,7 @@ fn differs(path: &Path) -> Option<String> {
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&expected, &dump.0).unwrap();
     }
-    let name = path.file_name().unwrap().display();
+    let name = path.file_name().unwrap().to_str().unwrap();
     let expected = fs::read_to_string(&expected).unwrap_or_default();
     (dump.0 != expected)
         .then(|| format!("--- {name}, expected:\n{expected}--- but was:\n{}", dump.0))
