@@ -1,8 +1,8 @@
 //! What is wrong with a configuration: [`Problem`]s with their [`Place`], collected in a [`Report`]
 //! that knows the text and can therefore show the line.
 
-use super::excerpt::excerpt;
 pub use super::excerpt::quote;
+use super::excerpt::{excerpt, holds_password};
 use super::source::{FoundLine, Sources};
 use super::Format;
 use core::fmt::{self, Write};
@@ -10,6 +10,8 @@ use std::rc::Rc;
 
 /// So many problems of a kind are kept; the others are counted.
 const KEPT: usize = 1000;
+/// How a warning begins that was an error.
+const SKIPPED: &str = "skipped: ";
 /// So many problems are shown.
 const SHOWN: usize = 100;
 
@@ -164,6 +166,7 @@ pub struct Report {
     errors: Pile,
     warnings: Pile,
     skipped: usize,
+    lossy: bool,
 }
 
 impl Report {
@@ -182,46 +185,21 @@ impl Report {
         self
     }
 
+    /// Notes that not all of the text is what its bytes were.
+    pub fn set_lossy(&mut self) {
+        self.lossy = true;
+    }
+
+    /// Whether a [`char::REPLACEMENT_CHARACTER`] may stand for something else.
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        self.lossy
+    }
+
     /// The syntax.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
-    }
-
-    /// What to write to give a keyword a value.
-    #[must_use]
-    pub fn example(&self, word: &str, value: &str) -> String {
-        match self.format {
-            Format::Toml if value.bytes().all(|byte| byte.is_ascii_digit()) || value == "true" => {
-                format!("write {word} = {value}")
-            }
-            Format::Toml => format!("write {word} = \"{value}\""),
-            Format::Keepalived => format!("write {word} {value}"),
-            Format::Uci => format!("write option {word} '{value}'"),
-        }
-    }
-
-    /// What to write to begin a section.
-    #[must_use]
-    pub fn example_section(&self, word: &str, named: bool) -> String {
-        match (self.format, named) {
-            (Format::Toml, true) => format!("write [{word}.NAME]"),
-            (Format::Toml, false) => format!("write [{word}]"),
-            (Format::Keepalived, true) => format!("write {word} NAME {{ ... }}"),
-            (Format::Keepalived, false) => format!("write {word} {{ ... }}"),
-            (Format::Uci, true) => format!("write config {word} 'NAME'"),
-            (Format::Uci, false) => format!("write config {word}"),
-        }
-    }
-
-    /// What to write to give a keyword a list of values.
-    #[must_use]
-    pub fn example_list(&self, word: &str, value: &str) -> String {
-        match self.format {
-            Format::Toml => format!("write {word} = [\"{value}\"]"),
-            Format::Keepalived => format!("write {word} {{ {value} }}"),
-            Format::Uci => format!("write list {word} '{value}'"),
-        }
     }
 
     /// Adds a file that the first one includes. Returns the offset of its first byte.
@@ -238,7 +216,8 @@ impl Report {
     /// A report of the same files, with nothing in it.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self { format: self.format, sources: Rc::clone(&self.sources), ..Self::default() }
+        let sources = Rc::clone(&self.sources);
+        Self { format: self.format, lossy: self.lossy, sources, ..Self::default() }
     }
 
     /// Takes over what another report of the same files holds.
@@ -253,7 +232,7 @@ impl Report {
         let mut errors = core::mem::take(&mut self.errors);
         for problem in errors.kept.iter_mut().chain(&mut errors.overflow) {
             problem.severity = Severity::Warning;
-            problem.message.insert_str(0, "skipped: ");
+            problem.message.insert_str(0, SKIPPED);
         }
         self.skipped += errors.count;
         self.warnings.append(errors);
@@ -265,6 +244,21 @@ impl Report {
         self.warnings = Pile::default();
         self.skip_errors();
         self
+    }
+
+    /// Takes back that something was skipped which is still an error in another report.
+    pub fn forget_skipped(&mut self, other: &Self) {
+        let before = self.warnings.kept.len();
+        self.warnings.kept.retain(|warning| {
+            let text = warning.message.strip_prefix(SKIPPED);
+            let same = |error: &Problem| {
+                error.place.start == warning.place.start && text == Some(&*error.message)
+            };
+            !other.errors().any(same)
+        });
+        let gone = before - self.warnings.kept.len();
+        self.warnings.count -= gone;
+        self.skipped -= gone.min(self.skipped);
     }
 
     /// How many errors have become warnings, because what was wrong is skipped.
@@ -372,11 +366,6 @@ impl Report {
         }
         Ok(())
     }
-}
-
-/// Whether a password may stand in a line, whatever is wrong with it.
-fn holds_password(line: &str) -> bool {
-    line.contains("auth_pas")
 }
 
 /// The column of the byte that a line was found by, in characters from 1.

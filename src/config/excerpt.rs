@@ -83,6 +83,12 @@ fn is_direction(char: char) -> bool {
     matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether a line may say a password, whatever is wrong with it.
+pub(super) fn holds_password(line: &str) -> bool {
+    let letters = line.chars().filter(char::is_ascii_alphabetic);
+    letters.map(|char| char.to_ascii_lowercase()).collect::<String>().contains("authpas")
+}
+
 /// A text of the user in quotes, for a message: cut where it is long, without control characters.
 #[must_use]
 pub fn quote(text: &str) -> String {
@@ -105,6 +111,20 @@ pub fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_with_a_password_are_known() {
+        for (line, expected) in [
+            ("auth_pass x", true),
+            ("authentication { auth_type PASS auth_pass x }", true),
+            ("auth-password: x", true),
+            ("Auth_Pas x", true),
+            ("auth_type PASS", false),
+            ("passive", false),
+        ] {
+            assert_eq!(holds_password(line), expected, "{line}");
+        }
+    }
 
     #[test]
     fn quotes_are_short_and_harmless() {

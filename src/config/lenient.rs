@@ -3,8 +3,9 @@
 use super::error::{Place, Report};
 use super::tree::{Data, Entry, Section, Tree, Value};
 
-/// Who runs a script is never taken out: then it would run as somebody else, perhaps as root.
-const STAYS: [&str; 2] = ["user", "script_user"];
+/// Who runs a script is never taken out: then it would run as somebody else, perhaps as root. Nor is a
+/// password that cannot be sent: without it the others discard our adverts, and we theirs.
+const STAYS: [&str; 3] = ["user", "script_user", "auth_pass"];
 
 /// Takes out what the errors of a report point at: an item of a list, else an entry, else a section.
 /// Returns how many pieces that were; an error that points elsewhere stays one.
@@ -84,13 +85,34 @@ fn skip_items(value: &mut Value, places: &[Place], skipped: &mut usize) {
     let places: Vec<Place> = places.iter().copied().filter(|place| !own(place)).collect();
     match &mut value.data {
         Data::List(items) => {
-            items.retain(|item| keep(!is_hit(item.place, &places), skipped));
+            items.iter_mut().for_each(|item| skip_words(item, &places, skipped));
+            items.retain(|item| keep(!is_hit(first(item), &places), skipped));
         }
         Data::Table(entries) => {
             let hit = |entry: &Entry| is_hit(span(entry), &places) && !stays(entry);
             entries.retain(|entry| keep(!hit(entry), skipped));
         }
         _ => {}
+    }
+}
+
+/// Of a line the words behind the first are taken out one by one: an address counts without what is
+/// wrong behind it, and so does the name of a check.
+fn skip_words(item: &mut Value, places: &[Place], skipped: &mut usize) {
+    if let Data::Line(words) = &mut item.data {
+        let mut count = 0;
+        words.retain(|word| {
+            count += 1;
+            keep(count == 1 || !is_hit(word.place, places), skipped)
+        });
+    }
+}
+
+/// The first word of a line; of anything else the whole.
+fn first(item: &Value) -> Place {
+    match &item.data {
+        Data::Line(words) if words.len() > 1 => words.first().map_or(item.place, |word| word.place),
+        _ => item.place,
     }
 }
 
@@ -113,6 +135,7 @@ mod tests {
     fn what_is_wrong_is_skipped_but_never_who_runs_a_script() {
         assert!(is_usable(["script_user nobody", "user nobody", "priority 10"]));
         assert!(is_usable(["vrrp_version 9", "weight much", "priority 1000"]));
+        assert!(is_usable(["", "", "virtual_ipaddress {\n192.0.2.2 dve eth0 scope x\n}"]));
         // Nothing is run then.
         assert!(is_usable(["", "", "notify /bin/x \"\""]));
         assert!(!is_usable(["script_user \"a b c\"", "", ""]));

@@ -7,12 +7,14 @@
 pub mod convert;
 pub mod dialect;
 pub mod error;
+mod example;
 mod excerpt;
 pub mod keepalived;
 mod lenient;
 pub(crate) mod nearest;
 pub mod schema;
 pub mod source;
+mod text;
 pub mod toml;
 pub mod tree;
 pub mod uci;
@@ -304,6 +306,8 @@ fn check(tree: &mut Tree, how: &Reading<'_>, report: &mut Report) -> Config {
             report.append(round.skipped_errors());
             continue;
         }
+        // What stayed has not been skipped, whatever an earlier round said.
+        report.forget_skipped(&round);
         report.append(round);
         return config;
     }
@@ -312,6 +316,9 @@ fn check(tree: &mut Tree, how: &Reading<'_>, report: &mut Report) -> Config {
 /// The first half of [`read`]: what the file says, before it is checked.
 #[must_use]
 pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, Report) {
+    if how.format == Format::Keepalived {
+        return keepalived_tree(file, bytes, how.config_id);
+    }
     let (text, wrong) = match core::str::from_utf8(bytes) {
         Ok(text) => (text.into(), None),
         Err(error) => (String::from_utf8_lossy(bytes), Some(error.valid_up_to())),
@@ -325,8 +332,25 @@ pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, 
     }
     let tree = match how.format {
         Format::Toml => toml::parse(&text, &mut report),
-        Format::Keepalived => keepalived::parse(&text, how.config_id, &mut report),
+        Format::Keepalived => None,
         Format::Uci => uci::parse(&text, &mut report),
     };
     (tree, report)
+}
+
+/// keepalived reads bytes, so a file of any encoding is one that somebody has.
+fn keepalived_tree(file: &str, bytes: &[u8], config_id: &str) -> (Option<Tree>, Report) {
+    let report = |text| Report::new(file, text).in_format(Format::Keepalived);
+    match text::decode(bytes) {
+        Ok(decoded) => {
+            let mut report = report(&decoded.text);
+            decoded.tell(0, &mut report);
+            (keepalived::parse(&decoded.text, config_id, &mut report), report)
+        }
+        Err(reason) => {
+            let mut report = report("");
+            report.error(Place::default(), reason);
+            (None, report)
+        }
+    }
 }

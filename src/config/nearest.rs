@@ -49,6 +49,18 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
     rows[1][b.len()]
 }
 
+/// What is odd about a text that looks right: a letter of another script, a curly quote.
+pub fn odd_character(text: &str) -> Option<String> {
+    let odd = text.chars().find(|char| !char.is_ascii())?;
+    let what = match odd {
+        odd if odd.is_whitespace() => "a blank".into(),
+        '\u{200b}'..='\u{200f}' | '\u{feff}' => "an invisible character".into(),
+        char::REPLACEMENT_CHARACTER => return Some("a byte in it is not UTF-8".into()),
+        odd => format!("\"{odd}\""),
+    };
+    Some(format!("it has {what} in it (U+{:04X}) that is not ASCII", u32::from(odd)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,9 +72,12 @@ fn same(text: &str, format: Format, config: &Config) -> bool {
 fn every_accepted_case_says_the_same() {
     let (mut toml, mut uci, mut in_uci) = (0, 0, 0);
     for (path, format) in super::cases() {
-        let text = fs::read_to_string(path).unwrap();
-        if let (Some(config), _) = read("f", text.as_bytes(), &Reading::strict(format), &|_, _| {})
-        {
+        // Some are no text at all.
+        let Ok(text) = fs::read_to_string(path) else {
+            continue;
+        };
+        let (config, _) = read("f", text.as_bytes(), &Reading::strict(format), &|_, _| {});
+        if let Some(config) = config.filter(|config| !config.vrrp_instance.is_empty()) {
             in_uci += usize::from(same(&text, format, &config));
             *(if format == Format::Uci { &mut uci } else { &mut toml }) += 1;
         }

@@ -1,9 +1,12 @@
 //! Configurations and what is said about them.
 //!
-//! For each `cases/NAME.EXTENSION` the whole report is compared with `NAME.txt`. `UPDATE=1` writes the
-//! latter anew; read the difference before you commit it.
+//! For each `cases/NAME.EXTENSION` the whole report is compared with `NAME.txt`, and with
+//! `NAME.lenient.txt` if there is one. `UPDATE=1` writes them anew; read the difference before you
+//! commit it.
 
 mod convert;
+mod corpus;
+mod keepalived;
 mod uci;
 
 use std::fs;
@@ -14,7 +17,8 @@ use vipd::config::{read, Command, CommandLine, Config, Format, Reading, ScriptUs
 use vipd::wire::{Interval, Priority, Version};
 
 /// The syntaxes of the cases, by extension.
-const FORMATS: &[(&str, Format)] = &[("toml", Format::Toml), ("uci", Format::Uci)];
+const FORMATS: &[(&str, Format)] =
+    &[("toml", Format::Toml), ("uci", Format::Uci), ("conf", Format::Keepalived)];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -45,23 +49,34 @@ fn cases() -> Vec<(PathBuf, Format)> {
         .filter_map(|path| format(&path).map(|format| (path, format)))
         .collect();
     cases.sort_by(|a, b| a.0.cmp(&b.0));
-    assert!(cases.len() >= 30, "only {} cases", cases.len());
+    assert!(cases.len() >= 50, "only {} cases", cases.len());
     for pair in cases.windows(2) {
         assert_ne!(pair[0].0.file_stem(), pair[1].0.file_stem(), "two cases with one report");
     }
     cases
 }
 
+/// Compares what is said of a case with `NAME.txt`, and if there is a `NAME.lenient.txt`, what is said
+/// leniently with that.
 fn differs(path: &Path, format: Format) -> Option<String> {
+    let lenient = path.with_extension("lenient.txt");
+    let strictly = compare(path, format, false, &path.with_extension("txt"));
+    let leniently = lenient.exists().then(|| compare(path, format, true, &lenient)).flatten();
+    let both: Vec<String> = strictly.into_iter().chain(leniently).collect();
+    (!both.is_empty()).then(|| both.join("\n"))
+}
+
+fn compare(path: &Path, format: Format, lenient: bool, expected: &Path) -> Option<String> {
     let name = path.file_name().unwrap().to_str().unwrap();
-    let text = fs::read_to_string(path).unwrap();
-    let (config, report) = read(name, text.as_bytes(), &Reading::strict(format), &|_, _| {});
+    let bytes = fs::read(path).unwrap();
+    let how = Reading { lenient, config_id: "main", ..Reading::strict(format) };
+    let (config, report) = read(name, &bytes, &how, &|_, _| {});
     assert_eq!(config.is_none(), report.has_errors(), "{name}");
-    let (said, expected) = (report.to_string(), path.with_extension("txt"));
+    let said = report.to_string();
     if std::env::var_os("UPDATE").is_some() {
-        fs::write(&expected, &said).unwrap();
+        fs::write(expected, &said).unwrap();
     }
-    let expected = fs::read_to_string(&expected).unwrap_or_default();
+    let expected = fs::read_to_string(expected).unwrap_or_default();
     (said != expected).then(|| format!("--- {name}, expected:\n{expected}--- but was:\n{said}"))
 }
 

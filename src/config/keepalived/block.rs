@@ -1,6 +1,7 @@
 //! Words and braces to statements, with their blocks.
 
 use super::expand::Expander;
+use super::shape::BRACES;
 use super::word::{tokens, Token};
 use crate::config::dialect::{self, Form, Support};
 use crate::config::error::{Place, Report};
@@ -53,6 +54,8 @@ struct Builder {
     current: Option<Statement>,
     /// Where blocks of the section began and ended.
     pairs: Vec<(Place, Place)>,
+    /// The last section, and the line it ended in.
+    closed: Option<(String, usize)>,
 }
 
 /// Reads all statements. `None` if there was too much of something.
@@ -60,7 +63,8 @@ pub fn statements(expander: &mut Expander<'_>) -> Option<Vec<Statement>> {
     let mut builder = Builder::default();
     while let Some(line) = expander.next() {
         let report = expander.report();
-        for token in tokens(&line, report) {
+        let (tokens, comment) = tokens(&line, report);
+        for token in tokens {
             match token {
                 Token::Word(word) => {
                     builder.current.get_or_insert_default().words.push(word);
@@ -75,6 +79,7 @@ pub fn statements(expander: &mut Expander<'_>) -> Option<Vec<Statement>> {
             }
         }
         builder.finish_line();
+        expander.comments.extend(comment);
     }
     if let Some(outermost) = builder.open.first() {
         let (name, place) = (name(outermost), outermost.place());
@@ -112,7 +117,9 @@ impl Builder {
             list.last().is_some_and(|last| last.block.is_none()).then(|| list.pop()).flatten()
         });
         let mut owner = owner.unwrap_or_else(|| {
-            report.error(place, "nothing stands before this {").help("a block has a keyword");
+            report
+                .error(place, "nothing stands before this {")
+                .help(format!("a block has a keyword; {BRACES}"));
             Statement::default()
         });
         if self.is_misplaced(&owner) {
@@ -142,18 +149,23 @@ impl Builder {
     fn close(&mut self, place: Place, report: &mut Report) {
         self.finish_line();
         let Some(statement) = self.open.pop() else {
-            report
-                .error(place, "there is no { for this }")
-                .help("a block was closed twice, or a { is missing before");
+            let help = match &self.closed {
+                Some((name, line)) => format!("{name} ends in line {line} already"),
+                None => "a { is missing before".into(),
+            };
+            report.error(place, "there is no { for this }").help(help);
             return;
         };
         if self.pairs.len() < REMEMBERED {
             self.pairs.push((statement.place(), place));
         }
-        self.list().push(statement);
         if self.open.is_empty() {
             self.pairs.clear();
+            if dialect::find("", statement.keyword()).is_some() {
+                self.closed = Some((name(&statement), report.line_and_column(place).0));
+            }
         }
+        self.list().push(statement);
     }
 
     fn close_all(&mut self) {

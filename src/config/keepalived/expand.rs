@@ -1,12 +1,12 @@
 //! The lines of a configuration, one after the other: of the file itself and of those it includes,
 //! without comments, for this router alone, with every `$NAME` put in and every `~SEQ` repeated.
 
-use super::comment::{strip, Stripped};
 use super::define::{definition, Definition, Definitions};
-use super::include::{files, has_wildcard, include, missing_folder, Include};
+use super::include::{files, has_wildcard, include, is_bare, missing_folder, Include};
 use super::line::Line;
 use super::sequence::{self, Repeat};
 use crate::config::error::{Place, Report};
+use crate::config::text::decode;
 use crate::config::tree::{Comment, LeftOut};
 use std::fs;
 use std::io::Read;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// So many lines may be read, and so many may come out.
-const LINES: usize = 100_000;
+pub(super) const LINES: usize = 100_000;
 /// So many bytes may be read and come out.
 const BYTES: usize = 4 << 20;
 /// Files in files, lines in lines.
@@ -26,7 +26,7 @@ const FILES: usize = 1000;
 const ROUNDS: usize = 16;
 
 /// Where the next line comes from.
-enum Frame {
+pub(super) enum Frame {
     /// A file: its text, how far it is read, the offset of its first byte, its folder.
     File { text: Rc<str>, at: usize, start: usize, folder: PathBuf },
     /// The value of a `$NAME`.
@@ -37,10 +37,10 @@ enum Frame {
 
 /// Reads line after line.
 pub struct Expander<'a> {
-    report: &'a mut Report,
-    definitions: Definitions,
-    frames: Vec<Frame>,
-    read: usize,
+    pub(super) report: &'a mut Report,
+    pub(super) definitions: Definitions,
+    pub(super) frames: Vec<Frame>,
+    pub(super) read: usize,
     lines: usize,
     bytes: usize,
     files: usize,
@@ -122,7 +122,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    fn stop(&mut self, place: Place, message: String) {
+    pub(super) fn stop(&mut self, place: Place, message: String) {
         self.report.error(place, message);
         self.frames.clear();
         self.stopped = true;
@@ -163,93 +163,8 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// The next line of the file on top, with those that it goes on in. A definition of several
-    /// lines is taken in here.
-    fn next_of_file(&mut self) -> Option<Line> {
-        loop {
-            let mut parts = Vec::new();
-            let mut ended = false;
-            loop {
-                let Some(Stripped { line, comment, goes_on }) = self.strip_next() else {
-                    ended = true;
-                    break;
-                };
-                // A line with nothing but a comment is not there at all.
-                let only_comment = comment.is_some() && line.text.is_empty() && !goes_on;
-                self.comments.extend(comment);
-                if !only_comment || parts.is_empty() {
-                    parts.push(line);
-                }
-                if !goes_on && !only_comment || only_comment && parts.len() == 1 {
-                    break;
-                }
-            }
-            if parts.len() > 1 || parts.iter().any(|part| !part.text.is_empty()) {
-                if let Some(line) = self.join(parts) {
-                    return Some(line);
-                }
-            } else if ended {
-                return None;
-            }
-        }
-    }
-
-    fn strip_next(&mut self) -> Option<Stripped> {
-        let Some(Frame::File { text, at, start, .. }) = self.frames.last_mut() else {
-            return None;
-        };
-        let (text, from) = (Rc::clone(text), *at);
-        let rest = text.get(from..).filter(|rest| !rest.is_empty())?;
-        let len = rest.find('\n').map_or(rest.len(), |end| end + 1);
-        *at += len;
-        let start = *start + from;
-        self.read = match self.read.checked_sub(1) {
-            Some(read) => read,
-            None => {
-                let message = format!("with this there are more than {LINES} lines");
-                self.stop(Place::new(start, 0), message);
-                return None;
-            }
-        };
-        let line = rest.get(..len).unwrap_or_default().trim_end_matches(['\n', '\r']);
-        Some(strip(line, start, self.report))
-    }
-
-    /// Lines of which all but the last end with a backslash: a definition, or one long line.
-    fn join(&mut self, parts: Vec<Line>) -> Option<Line> {
-        let first = parts.first()?;
-        if parts.len() == 1 {
-            return parts.into_iter().next();
-        }
-        let place = first.whole();
-        match self.for_us(first.clone()) {
-            None => None,
-            Some(first) => match definition(&first.text) {
-                Some((name, value)) => {
-                    let mut lines = vec![first.part(value..first.text.len()).trimmed()];
-                    lines.extend(parts.into_iter().skip(1));
-                    lines.retain(|line| !line.text.is_empty());
-                    let definition = match lines.is_empty() {
-                        true => Definition::Text(Line::default()),
-                        false => Definition::Lines(lines.into()),
-                    };
-                    self.definitions.set(name, definition);
-                    None
-                }
-                None => {
-                    let mut long = Line::default();
-                    for part in &parts {
-                        long.push_for(if long.text.is_empty() { "" } else { " " }, place);
-                        long.push_part(part, 0..part.text.len());
-                    }
-                    Some(long)
-                }
-            },
-        }
-    }
-
     /// Whether a line `@ID ...` is for this router: then what follows.
-    fn for_us(&mut self, line: Line) -> Option<Line> {
+    pub(super) fn for_us(&mut self, line: Line) -> Option<Line> {
         let Some(behind) = line.text.strip_prefix('@') else {
             return Some(line);
         };
@@ -303,6 +218,11 @@ impl<'a> Expander<'a> {
                 break;
             }
         }
+        if is_bare(&line.text) {
+            let message = format!("{} is followed by the name of a file", line.text);
+            self.report.error(line.whole(), message);
+            return None;
+        }
         if let Some(include) = include(&line.text) {
             self.include(&include, &line);
             return None;
@@ -344,6 +264,7 @@ impl<'a> Expander<'a> {
                 }
                 Err(reason) => {
                     let message = format!("cannot include {}: {reason}", path.display());
+                    let message = without_number(&message);
                     // A pattern may mean nothing, and a broken link is nothing.
                     if !has_wildcard(include.pattern) || path.exists() {
                         match include.must_read {
@@ -376,11 +297,18 @@ impl<'a> Expander<'a> {
         let mut bytes = Vec::new();
         let file = fs::File::open(path).map_err(|error| error.to_string())?;
         file.take(BYTES as u64).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let decoded = decode(&bytes)?;
+        let text = &decoded.text;
         self.bytes = self.bytes.checked_sub(text.len()).ok_or("it is too much in all")?;
-        let start = self.report.add_source(&path.to_string_lossy(), &text);
-        Ok((text, start))
+        let start = self.report.add_source(&path.to_string_lossy(), text);
+        decoded.tell(start, self.report);
+        Ok((decoded.text, start))
     }
+}
+
+/// A message without the number that the system has for it.
+fn without_number(message: &str) -> &str {
+    message.split_once(" (os error").map_or(message, |(message, _)| message)
 }
 
 #[cfg(test)]
@@ -430,7 +358,10 @@ mod tests {
             "priority 130",
             "}",
         ];
-        assert_eq!(lines(text), expected);
+        assert_eq!(expanded(text).0, expected);
+        assert_eq!(expanded(text).1.matches("ends the definition at this comment").count(), 1);
+        let told = |text: &str| expanded(text).1.matches("warning").count();
+        assert_eq!((told("$I= \\\n# c\na \\\n# d\nb\n$I"), told("$I= \\\na # c \\\nb\n")), (1, 1));
         // One in the other.
         let text = "$B= \\\nb${N} \\\nbb\n$A= \\\na \\\n$N=1 \\\n$B \\\n$N=2 \\\n$B\n$A\nend\n";
         assert_eq!(lines(text), ["a", "b1", "bb", "b2", "bb", "end"]);

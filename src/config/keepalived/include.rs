@@ -21,6 +21,12 @@ pub struct Include<'a> {
     pub must_match: bool,
 }
 
+/// Whether a line would include files, but names none.
+#[must_use]
+pub fn is_bare(text: &str) -> bool {
+    include(&format!("{text} x")).is_some_and(|include| include.pattern == "x")
+}
+
 /// Reads a line that includes files; `None` if it is another line.
 #[must_use]
 pub fn include(text: &str) -> Option<Include<'_>> {
@@ -217,6 +223,8 @@ mod tests {
         {
             assert_eq!(include(text), None, "{text}");
         }
+        assert!(is_bare("include") && is_bare("includer") && !is_bare("include x"));
+        assert!(!is_bare("included") && !is_bare("interface"));
     }
 
     #[test]

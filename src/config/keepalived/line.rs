@@ -70,11 +70,11 @@ impl Line {
         part
     }
 
-    /// What is left without white space around.
+    /// What is left without blanks and tabs around.
     #[must_use]
     pub fn trimmed(&self) -> Self {
-        let start = self.text.len() - self.text.trim_start().len();
-        self.part(start..self.text.trim_end().len().max(start))
+        let start = self.text.len() - self.text.trim_ascii_start().len();
+        self.part(start..self.text.trim_ascii_end().len().max(start))
     }
 
     /// The index of the piece that holds a byte of the text.

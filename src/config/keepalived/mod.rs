@@ -4,11 +4,14 @@
 //! lines become words and braces ([`word`]), these become statements with blocks ([`block`]), and
 //! statements become sections with entries ([`shape`], by the table [`super::dialect`]).
 
+mod addresses;
 mod block;
+mod checks;
 mod command;
 mod comment;
 mod define;
 mod expand;
+mod gather;
 mod habit;
 mod include;
 mod line;

@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 /// After so many errors nobody reads advice, nor what was left out.
 const ADVISED: usize = 1000;
 
+/// What to do about braces that are part of a value.
+pub const BRACES: &str = "{ and } belong to a value only in quotes";
+
 /// Makes the tree.
 pub fn shape(statements: Vec<Statement>, tree: Tree, report: &mut Report) -> Tree {
     let mut shaper = Shaper { tree, told: BTreeMap::new(), report };
@@ -33,8 +36,7 @@ struct Shaper<'a> {
 
 impl Shaper<'_> {
     /// What stands outside of any section.
-    fn outermost(&mut self, mut statement: Statement) {
-        self.habits(&mut statement);
+    fn outermost(&mut self, statement: Statement) {
         let Some(keyword) = statement.words.first().cloned() else {
             return;
         };
@@ -48,13 +50,6 @@ impl Shaper<'_> {
         self.section(row, statement);
     }
 
-    /// Comments that are none to keepalived.
-    fn habits(&mut self, statement: &mut Statement) {
-        if let Some(comment) = habit::slashes(statement, self.report) {
-            self.tree.comments.push(comment);
-        }
-    }
-
     /// What there is to know of a word; an error if nothing.
     fn row(&mut self, section: &str, word: &Word, statement: &Statement) -> Option<Row> {
         let row = find(section, &word.text);
@@ -66,6 +61,12 @@ impl Shaper<'_> {
                 Some(find(section, now).unwrap_or(row))
             }
             Some((row, _)) => Some(row),
+            None if word.text.chars().all(|char| char == ';') => {
+                self.report
+                    .warning(word.place, "a semicolon ends nothing: it is passed over")
+                    .help("leave it out");
+                None
+            }
             None => {
                 self.unknown(section, word, statement);
                 None
@@ -79,21 +80,21 @@ impl Shaper<'_> {
         } else {
             format!("in {section}")
         };
-        let message = format!("unknown word {} {inside}", quote(&word.text));
+        let mut message = format!("unknown word {} {inside}", quote(&word.text));
         if self.report.error_count() >= ADVISED {
-            self.report.error(word.place, &*message).secret(section == "authentication");
+            self.report.error(word.place, format!("unknown word {inside}"));
             return;
         }
         let words: Vec<_> = known().filter(|row| row.section == section).map(|r| r.word).collect();
-        let mut help = habit::advice(&word.text, words.iter().copied());
-        let home = known().find(|row| row.word == word.text);
-        if let Some(home) = home.filter(|_| !help.contains(&word.text)) {
-            help = match home.section {
-                "" => "it stands outside of any section".into(),
-                home => format!("it belongs into {home}"),
-            };
+        let mut help = habit::advice(&statement.words, words.iter().copied());
+        if let Some(home) = habit::home(&word.text) {
+            help = home;
         }
         let secret = section == "authentication";
+        if secret && help.is_empty() {
+            // It may be the password.
+            message = format!("unknown word {inside}");
+        }
         self.report.error(word.place, &*message).help(help).secret(secret);
         self.leave_out(statement, message);
     }
@@ -149,7 +150,7 @@ impl Shaper<'_> {
             return;
         }
         for inner in statement.block.iter().flatten() {
-            if let Some(word) = inner.words.first().filter(|word| !word.text.starts_with("//")) {
+            if let Some(word) = inner.words.first() {
                 self.row(row.word, word, inner);
             }
         }
@@ -163,12 +164,17 @@ impl Shaper<'_> {
         };
         keyword.text = row.word.into();
         let name = if row.form == Form::NamedSection { words.next() } else { None };
+        if let Some(name) = &name {
+            self.undefined(name);
+        }
         if let Some(more) = words.next() {
             self.unused(&more, &keyword.text);
         }
         if block.is_none() {
             let message = format!("a {{ is missing behind {}", keyword.text);
-            self.report.error(keyword.place, message);
+            let help = self.report.example_section(&keyword.text, row.form == Form::NamedSection);
+            self.report.error(keyword.place, message).help(help);
+            return;
         }
         let mut entries = Vec::new();
         for inner in block.into_iter().flatten() {
@@ -190,8 +196,7 @@ impl Shaper<'_> {
     }
 
     /// A statement in a section or table.
-    fn statement(&mut self, section: &str, mut statement: Statement, entries: &mut Vec<Entry>) {
-        self.habits(&mut statement);
+    fn statement(&mut self, section: &str, statement: Statement, entries: &mut Vec<Entry>) {
         let Some(word) = statement.words.first().cloned() else {
             return;
         };
@@ -207,7 +212,7 @@ impl Shaper<'_> {
         match (&statement.block, takes_block) {
             (Some(_), false) => {
                 let message = format!("{} takes no block", word.text);
-                self.report.error(word.place, &*message);
+                self.report.error(word.place, &*message).help(BRACES);
                 self.leave_out(&statement, message);
                 return;
             }
@@ -237,11 +242,23 @@ impl Shaper<'_> {
         let behind = statement.words.get(2..).unwrap_or_default();
         let most = if word.text == "script" { 0 } else { 2 };
         if let Some(more) = behind.get(most) {
-            self.unused(more, &word.text)
-                .help("a command with arguments stands in quotes as a whole");
+            let help = match most {
+                0 => {
+                    "command and arguments stand in one pair of quotes; who runs it is said by user"
+                }
+                _ => "command and arguments stand in one pair of quotes, user and group behind it",
+            };
+            self.unused(more, &word.text).help(help);
         }
         let mut user = behind.get(..most.min(behind.len())).unwrap_or_default().to_vec();
         other_groups(&mut user);
+        if let Some(shell) = user.iter().find(|word| word.text.contains(['<', '>', '|', '&', ';']))
+        {
+            let message = format!("{} is taken for who runs the command", quote(&shell.text));
+            self.report
+                .warning(shell.place, message)
+                .help("what a shell is to read stands in quotes, together with the command");
+        }
         command::value(command, &user)
     }
 
@@ -259,15 +276,24 @@ impl Shaper<'_> {
         if matches!(word.text.as_str(), "user" | "script_user") {
             other_groups(&mut words);
         }
-        for value in words.iter().filter(|word| has_reference(&word.text)) {
-            if word.text != "auth_pass" {
-                let message =
-                    format!("nothing is defined for {}: it stays as it is", quote(&value.text));
-                self.report.warning(value.place, message);
-            }
+        if word.text != "auth_pass" {
+            words.iter().for_each(|value| self.undefined(value));
         }
         let place = words.first().map_or(word.place, |_| statement_place(&words));
         Value { data: Data::Line(words), place }
+    }
+
+    /// A reference that nothing was put in for.
+    fn undefined(&mut self, word: &Word) {
+        if !has_reference(&word.text) {
+            return;
+        }
+        let message = format!("nothing is defined for {}: it stays as it is", quote(&word.text));
+        let help = match word.text.contains(":-") {
+            true => "this is the syntax of a shell: something was to be put in before",
+            false => "",
+        };
+        self.report.warning(word.place, message).help(help);
     }
 
     fn unused(&mut self, word: &Word, keyword: &str) -> &mut crate::config::error::Problem {
@@ -283,9 +309,9 @@ impl Shaper<'_> {
         if let Some(more) = statement.words.get(1).cloned() {
             self.unused(&more, &word.text);
         }
-        for mut line in statement.block.into_iter().flatten() {
-            self.habits(&mut line);
-            if line.block.is_some() {
+        for line in statement.block.into_iter().flatten() {
+            // One without words has been complained of.
+            if line.block.is_some() && !line.words.is_empty() {
                 let list = &word.text;
                 let message = match find(section, line.keyword()) {
                     Some(_) => format!("a }} is missing: {list} is still open before this"),
@@ -311,7 +337,7 @@ impl Shaper<'_> {
 }
 
 /// Why vipd has no use for a word.
-fn reason(row: &Row) -> String {
+pub fn reason(row: &Row) -> String {
     match row.support {
         Support::Later => format!("not supported yet: {}", row.note),
         _ => format!("ignored: {}", row.note),
@@ -351,8 +377,14 @@ fn add(entry: Entry, entries: &mut Vec<Entry>, report: &mut Report) {
         }
         (_, data) => {
             let word = &entry.word;
-            let message = format!("{} is there twice: the last one counts", word.text);
-            report.warning(word.place, message).secret(word.text.contains("pass"));
+            let first_counts = word.text.starts_with("notify") || word.text == "version";
+            let which = if first_counts { "first" } else { "last" };
+            let message = format!("{} is there twice: the {which} one counts", word.text);
+            let (first, _) = report.line_and_column(before.word.place);
+            report.warning(word.place, message).help(format!("the first one is in line {first}"));
+            if first_counts {
+                return;
+            }
             before.value = Value { data, place: entry.value.place };
             before.word = entry.word;
         }

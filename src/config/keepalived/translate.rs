@@ -1,12 +1,12 @@
 //! What keepalived makes of values that vipd would not take: harmless ones are put right, as it does,
 //! and told.
 
-use crate::config::dialect::absent;
+use super::addresses::{address_words, addresses, leave_out_ipv6};
+use super::checks::{first_scripts, late_scripts, tracked};
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
 use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
-use core::net::IpAddr;
-use std::collections::BTreeSet;
+use core::time::Duration;
 
 /// The longest password that an advert carries.
 const PASSWORD: usize = 8;
@@ -19,6 +19,7 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
         version = word_of(section, "vrrp_version").unwrap_or(version);
     }
     first_scripts(tree, report);
+    late_scripts(tree, report);
     for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "vrrp_script") {
         script(section, report);
     }
@@ -86,26 +87,6 @@ fn checksum(section: &mut Section) {
     }
 }
 
-/// Of two scripts of one name keepalived runs the first, and says nothing.
-fn first_scripts(tree: &mut Tree, report: &mut Report) {
-    let mut seen = BTreeSet::new();
-    let left_out = &mut tree.left_out;
-    tree.sections.retain(|section| {
-        let Some(name) = section.name.as_ref().filter(|_| section.keyword.text == "vrrp_script")
-        else {
-            return true;
-        };
-        if seen.insert(name.text.clone()) {
-            return true;
-        }
-        let reason = "there is a vrrp_script of that name already, and the first one counts";
-        report.warning(name.place, reason);
-        let text = format!("vrrp_script {} {{ ... }}", name.text);
-        left_out.push(LeftOut { text, reason: reason.into(), place: name.place });
-        false
-    });
-}
-
 fn script(section: &mut Section, report: &mut Report) {
     literally(section, report);
     one_for_none(section, "interval", report);
@@ -130,6 +111,7 @@ fn instance(
     state(section, report);
     if version == "3" {
         no_authentication(section, report);
+        hundredths(section, report);
     } else {
         unknown_type(section, report);
         whole_seconds(section, report);
@@ -141,6 +123,7 @@ fn instance(
                 address_words(&mut entry.value, left_out, report);
                 addresses(&mut entry.value, report);
             }
+            "track_script" => tracked(&mut entry.value, report),
             _ => {}
         }
     }
@@ -148,8 +131,7 @@ fn instance(
 
 /// A state that is none has no effect, as one that is one has none.
 fn state(section: &mut Section, report: &mut Report) {
-    let is_state =
-        |word: &str| ["MASTER", "BACKUP"].iter().any(|known| known.eq_ignore_ascii_case(word));
+    let is_state = |word: &str| ["MASTER", "BACKUP"].contains(&word);
     let said = word_of(section, "state");
     section.entries.retain(|entry| {
         let word = entry.value.word().filter(|word| !is_state(&word.text));
@@ -162,7 +144,7 @@ fn state(section: &mut Section, report: &mut Report) {
             .help("MASTER or BACKUP, and neither has an effect: the priority decides");
         false
     });
-    let master = said.is_some_and(|state| state.eq_ignore_ascii_case("MASTER"));
+    let master = said.is_some_and(|state| state == "MASTER");
     if master && word_of(section, "priority").is_none() {
         let place = section.name.as_ref().map_or(section.keyword.place, |name| name.place);
         let message =
@@ -179,12 +161,17 @@ fn state(section: &mut Section, report: &mut Report) {
 fn literally(section: &Section, report: &mut Report) {
     const OFF_IS_ON: [&str; 4] =
         ["nopreempt", "skip_check_adv_addr", "vrrp_skip_check_adv_addr", "v3_checksum_as_v2"];
-    let master =
-        word_of(section, "state").is_some_and(|state| state.eq_ignore_ascii_case("MASTER"));
+    let master = word_of(section, "state").is_some_and(|state| state == "MASTER");
+    let owner = word_of(section, "priority").is_some_and(|priority| priority == "255");
     for Entry { word, value } in &section.entries {
         let message = match word.text.as_str() {
             off if OFF_IS_ON.contains(&off) && !is_on(value) => {
                 format!("keepalived takes even this for {off}: here it means what it says")
+            }
+            "nopreempt" if owner => {
+                "nopreempt has no effect with priority 255: an owner takes its \
+                                     addresses back"
+                    .into()
             }
             "nopreempt" if master => "keepalived drops nopreempt where state is MASTER: here it \
                                       holds, this router does not take over from one of lower \
@@ -253,6 +240,27 @@ fn whole_seconds(section: &mut Section, report: &mut Report) {
     }
 }
 
+/// VRRPv3 counts in hundredths of a second, and keepalived rounds.
+fn hundredths(section: &mut Section, report: &mut Report) {
+    const LEAST: Duration = Duration::from_millis(10);
+    const MOST: Duration = Duration::from_millis(40_955);
+    for entry in section.entries.iter_mut().filter(|entry| entry.word.text == "advert_int") {
+        let Some((word, time)) = entry.value.word().zip(schema::time(&entry.value)) else {
+            continue;
+        };
+        if time.subsec_nanos() % 10_000_000 != 0 && (LEAST..MOST).contains(&time) {
+            let count = (time.as_micros() + 5000) / 10_000;
+            let rounded = format!("{}.{:02}", count / 100, count % 100);
+            let message = format!(
+                "advert_int {} is taken for {rounded}: VRRPv3 counts in hundredths of a second",
+                word.text
+            );
+            report.warning(word.place, message);
+            entry.value = line(&rounded, entry.value.place);
+        }
+    }
+}
+
 fn password(value: &mut Value, report: &mut Report) {
     let Data::Table(entries) = &mut value.data else {
         return;
@@ -261,83 +269,15 @@ fn password(value: &mut Value, report: &mut Report) {
         let Some(word) = entry.value.word().filter(|word| word.text.len() > PASSWORD) else {
             continue;
         };
-        // Half a letter cannot be said here: that is for the schema to refuse.
-        let Some(text) = word.text.get(..PASSWORD) else {
-            continue;
-        };
         let message =
             format!("auth_pass has {} bytes: the first {PASSWORD} count", word.text.len());
         report
             .warning(word.place, message)
             .secret(true)
             .help("keepalived does the same: shorten it, here and on all other routers");
-        entry.value = line(text, entry.value.place);
-    }
-}
-
-/// Words behind an address that vipd has no use for yet.
-fn address_words(value: &mut Value, left_out: &mut Vec<LeftOut>, report: &mut Report) {
-    const WITH_VALUE: [&str; 3] = ["peer", "preferred_lft", "track_group"];
-    let Data::List(items) = &mut value.data else {
-        return;
-    };
-    for item in items {
-        let Data::Line(words) = &mut item.data else {
-            continue;
-        };
-        let mut at = 1;
-        while let Some(word) = words.get(at).cloned() {
-            let Some(effect) = absent("virtual_ipaddress", &word.text) else {
-                at += 1;
-                continue;
-            };
-            let end = at + 1 + usize::from(WITH_VALUE.contains(&word.text.as_str()));
-            let gone: Vec<_> = words.drain(at..end.min(words.len())).map(|w| w.text).collect();
-            let reason = format!("not supported yet: {effect}");
-            report.warning(word.place, format!("{} is {reason}", word.text));
-            left_out.push(LeftOut { text: gone.join(" "), reason, place: word.place });
+        // Half a letter cannot be said here: the schema cuts it.
+        if let Some(text) = word.text.get(..PASSWORD) {
+            entry.value = line(text, entry.value.place);
         }
     }
-}
-
-/// An address that is there twice is there once.
-fn addresses(value: &mut Value, report: &mut Report) {
-    let Data::List(items) = &mut value.data else {
-        return;
-    };
-    let mut seen = BTreeSet::new();
-    items.retain(|item| match first_address(item) {
-        Some(address) if !seen.insert(address) => {
-            report.warning(item.place, format!("{address} is there already"));
-            false
-        }
-        _ => true,
-    });
-}
-
-fn first_address(item: &Value) -> Option<IpAddr> {
-    let words = item.words()?;
-    words.first()?.text.split('/').next()?.parse().ok()
-}
-
-/// IPv6 is not there yet: an instance whose first address is one of it is left out.
-fn leave_out_ipv6(tree: &mut Tree, report: &mut Report) {
-    let is_ipv6 = |section: &Section| {
-        let addresses = section.entries.iter().find(|e| e.word.text == "virtual_ipaddress")?;
-        first_address(addresses.value.items().first()?).filter(IpAddr::is_ipv6)
-    };
-    let left_out = &mut tree.left_out;
-    tree.sections.retain(|section| {
-        if section.keyword.text != "vrrp_instance" || is_ipv6(section).is_none() {
-            return true;
-        }
-        let name = section.name.as_ref();
-        let place = name.map_or(section.keyword.place, |name| name.place);
-        let text = name.map_or("", |name| &name.text);
-        let reason = "IPv6 is not supported yet: nobody here answers for its addresses";
-        report.warning(place, format!("vrrp_instance {text} is left out: {reason}"));
-        let text = format!("vrrp_instance {text} {{ ... }}");
-        left_out.push(LeftOut { text, reason: reason.into(), place });
-        false
-    });
 }

@@ -3,7 +3,7 @@
 use super::line::Line;
 use crate::config::dialect::{self, Form};
 use crate::config::error::{Place, Report};
-use crate::config::tree::Word;
+use crate::config::tree::{Comment, Word};
 
 /// What a line consists of.
 #[derive(Clone, Debug)]
@@ -27,36 +27,51 @@ fn is_command(word: &str) -> bool {
 }
 
 /// Takes a line apart. Braces stand anywhere; double quotes keep white space and braces together,
-/// and for commands single quotes do, too.
+/// and for commands single quotes do, too. What stands behind `//` is a comment to many people, and
+/// none to keepalived.
 #[must_use]
-pub fn tokens(line: &Line, report: &mut Report) -> Vec<Token> {
+pub fn tokens(line: &Line, report: &mut Report) -> (Vec<Token>, Option<Comment>) {
     let mut tokens = Vec::new();
-    let mut command = false;
-    let mut first = true;
-    let mut at = 0;
-    while let Some(char) = line.text.get(at..).and_then(|rest| rest.chars().next()) {
+    let (mut command, mut told) = (false, false);
+    // How many words the statement has, and where we are.
+    let (mut count, mut at) = (0, 0);
+    while let Some(char) = behind(line, at).chars().next() {
         let end = at + char.len_utf8();
         match char {
-            char if char.is_ascii_whitespace() => at = end,
+            char if char.is_whitespace() => {
+                if !char.is_ascii() && !core::mem::replace(&mut told, true) {
+                    odd_blank(char, line.place(at..end), report);
+                }
+                at = end;
+            }
             '{' | '}' => {
                 let place = line.place(at..end);
                 tokens.push(if char == '{' { Token::Open(place) } else { Token::Close(place) });
-                (first, command, at) = (true, false, end);
+                (count, command, at) = (0, false, end);
+            }
+            // A path may begin so, too.
+            '/' if !(command && count == 1) && behind(line, end).starts_with('/') => {
+                return (tokens, Some(slashes(line, at, report)));
             }
             _ => {
                 let (word, end) = match command {
                     true => shell_word(line, at, report),
                     false => plain_word(line, at, report),
                 };
-                if first {
+                if count == 0 {
                     command = is_command(&word.text);
                 }
                 tokens.push(Token::Word(word));
-                (first, at) = (false, end);
+                (count, at) = (count + 1, end);
             }
         }
     }
-    tokens
+    (tokens, None)
+}
+
+/// What stands in a line from a byte on.
+fn behind(line: &Line, at: usize) -> &str {
+    line.text.get(at..).unwrap_or_default()
 }
 
 /// How long `${NAME}` is at the beginning of a text: its braces are no braces of ours.
@@ -71,7 +86,7 @@ fn reference(text: &str) -> usize {
 
 /// A word as most keywords have them. There are no escapes.
 fn plain_word(line: &Line, at: usize, report: &mut Report) -> (Word, usize) {
-    let rest = line.text.get(at..).unwrap_or_default();
+    let rest = behind(line, at);
     if let Some(inner) = rest.strip_prefix('"') {
         let (len, closed) = inner.find('"').map_or((inner.len(), 0), |len| (len, 1));
         let end = at + 1 + len + closed;
@@ -84,7 +99,7 @@ fn plain_word(line: &Line, at: usize, report: &mut Report) -> (Word, usize) {
     let mut len = 0;
     while let Some(char) = rest.get(len..).and_then(|rest| rest.chars().next()) {
         match reference(rest.get(len..).unwrap_or_default()) {
-            0 if char.is_ascii_whitespace() || matches!(char, '"' | '{' | '}') => break,
+            0 if char.is_whitespace() || matches!(char, '"' | '{' | '}') => break,
             0 => len += char.len_utf8(),
             more => len += more,
         }
@@ -94,25 +109,23 @@ fn plain_word(line: &Line, at: usize, report: &mut Report) -> (Word, usize) {
 
 /// A word of a command: quotes anywhere, and escapes that stay for later.
 fn shell_word(line: &Line, at: usize, report: &mut Report) -> (Word, usize) {
-    let rest = line.text.get(at..).unwrap_or_default();
+    let rest = behind(line, at);
     let (mut text, mut quote, mut len) = (String::new(), None, 0);
     while let Some(char) = rest.get(len..).and_then(|rest| rest.chars().next()) {
-        let behind = rest.get(len..).unwrap_or_default();
-        let more = reference(behind);
+        let left = rest.get(len..).unwrap_or_default();
+        let more = reference(left);
         match (char, quote) {
-            ('\\', _) if behind.len() > 1 => {
-                let two: String = behind.chars().take(2).collect();
+            ('\\', _) if left.len() > 1 => {
+                let two: String = left.chars().take(2).collect();
                 text.push_str(&two);
                 len += two.len();
                 continue;
             }
             ('"' | '\'', None) => quote = Some((char, at + len)),
             (char, Some((open, _))) if char == open => quote = None,
-            (char, None) if more == 0 && (char.is_ascii_whitespace() || "{}".contains(char)) => {
-                break
-            }
+            (char, None) if more == 0 && (char.is_whitespace() || "{}".contains(char)) => break,
             _ if more > 0 => {
-                text.push_str(behind.get(..more).unwrap_or_default());
+                text.push_str(left.get(..more).unwrap_or_default());
                 len += more;
                 continue;
             }
@@ -124,6 +137,29 @@ fn shell_word(line: &Line, at: usize, report: &mut Report) -> (Word, usize) {
         unclosed(line, start, open, report);
     }
     (Word { text, place: line.place(at..at + len) }, at + len)
+}
+
+/// A comment as other languages have it, up to the end of the line.
+fn slashes(line: &Line, at: usize, report: &mut Report) -> Comment {
+    let place = line.place(at..line.text.len());
+    report
+        .warning(place, "// is taken for the beginning of a comment")
+        .help("write # instead: keepalived knows no other comments than # and !");
+    let text = behind(line, at).trim_start_matches('/').trim().to_owned();
+    Comment { text, place }
+}
+
+/// What looks like a blank, and is none to keepalived.
+fn odd_blank(char: char, place: Place, report: &mut Report) {
+    let name = match char {
+        '\u{a0}' => "a no-break space",
+        '\u{3000}' => "an ideographic space",
+        _ => "an unusual blank",
+    };
+    let message = format!("{name} (U+{:04X}) is taken for a blank", u32::from(char));
+    report
+        .warning(place, message)
+        .help("write a plain blank: keepalived takes this one for a letter");
 }
 
 fn unclosed(line: &Line, at: usize, quote: char, report: &mut Report) {
@@ -146,8 +182,10 @@ mod tests {
             Token::Open(_) => "{".into(),
             Token::Close(_) => "}".into(),
         };
-        let tokens = tokens(&line, &mut report);
-        (tokens.iter().map(show).collect(), report.error_count())
+        let (tokens, comment) = tokens(&line, &mut report);
+        let comment = comment.map(|comment| format!("#{}", comment.text));
+        let shown = tokens.iter().map(show).chain(comment).collect();
+        (shown, report.error_count())
     }
 
     #[test]
@@ -164,8 +202,14 @@ mod tests {
             ("script /bin/'a b'\"c\"d e", "<script></bin/a bcd><e>"),
             (r#"notify "a \"b\" c" u"#, r#"<notify><a \"b\" c><u>"#),
             ("notify ${X}y }", "<notify><${X}y>}"),
-            ("\u{a0}a ä", "<\u{a0}a><ä>"),
+            ("\u{a0}a\u{3000}b ä", "<a><b><ä>"),
+            ("script \"a\u{a0}b\"\u{a0}c", "<script><a\u{a0}b><c>"),
             ("a \"\"", "<a><>"),
+            ("interval 2 // every {two}", "<interval><2>#every {two}"),
+            ("a {//b", "<a>{#b"),
+            ("script http://x /a//b", "<script><http://x></a//b>"),
+            ("script \"//a\"", "<script><//a>"),
+            ("script //a // b", "<script><//a>#b"),
             ("a { script 'b }' }", "<a>{<script><b }>}"),
         ] {
             assert_eq!(shown(text), (expected.to_owned(), 0), "{text}");

@@ -5,8 +5,9 @@ use super::table::VIRTUAL_IPADDRESS;
 use super::value::{describe, did_you_mean, is_interface};
 use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Report};
+use crate::config::nearest::odd_character;
 use crate::config::tree::{Data, Value, Word};
-use crate::config::VirtualIpAddress;
+use crate::config::{Format, VirtualIpAddress};
 use crate::vrrp::bounds;
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -120,7 +121,10 @@ fn unknown(word: &Word, report: &mut Report) {
     // The address has no keyword in a line.
     let words = VIRTUAL_IPADDRESS.iter().skip(1).map(|key| key.word);
     let help = match did_you_mean(&word.text, words) {
-        help if help.is_empty() => "each address is a string of its own in the list".into(),
+        help if help.is_empty() => match report.format() {
+            Format::Keepalived => "each address stands in a line of its own".into(),
+            Format::Toml | Format::Uci => "each address is a string of its own in the list".into(),
+        },
         help => help,
     };
     report.error(word.place, format!("unknown word {}", quote(&word.text))).help(help);
@@ -170,7 +174,8 @@ fn address(word: &Word, report: &mut Report) -> Option<(Ipv4Addr, u8)> {
         }
         Err(_) => {
             let message = format!("{} is no IP address", quote(text));
-            report.error(word.part(0, text.len()), message);
+            let help = odd_character(text).unwrap_or_default();
+            report.error(word.part(0, text.len()), message).help(help);
             return None;
         }
     };

@@ -5,9 +5,9 @@ use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::value::{describe, time, without_unit};
 use super::{address, track};
-use crate::config::error::{Place, Report};
+use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{V3Checksum, VrrpInstance};
+use crate::config::{Format, V3Checksum, VrrpInstance};
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -99,6 +99,13 @@ fn unlikely(interface: &str, place: Place, report: &mut Report) {
     } else if interface.parse::<IpAddr>().is_ok() {
         let message = format!("{interface} is an address, and stands where an interface is named");
         report.warning(place, message);
+    } else if interface.contains([';', ',', '<', '>', '(', ')', '{', '}', '$', '%', '"', '\'']) {
+        let message = format!("{} is hardly the name of an interface", quote(interface));
+        let help = match interface.ends_with(';') {
+            true => "leave the semicolon out",
+            false => "does it stand for one that was to be put in?",
+        };
+        report.warning(place, message).help(help);
     }
 }
 
@@ -184,7 +191,10 @@ fn authentication(
     settings.need("auth_type", &report.example("auth_type", "PASS"), report);
     if settings.choice("auth_type") == Some(1) {
         let message = "auth_type AH is not supported: RFC 3768 removed it from VRRP in 2004";
-        settings.error("auth_type", message.into(), report).help("use PASS, or none");
+        settings.error("auth_type", message.into(), report).help(
+            "use PASS or none, on all routers at once: without it this one and those with AH do not \
+             hear each other",
+        );
         return None;
     }
     let password = password(&settings, report)?;
@@ -200,13 +210,23 @@ fn password(settings: &Settings<'_>, report: &mut Report) -> Option<[u8; 8]> {
         report,
     )?;
     let Some(Word { text, .. }) = value.word() else {
-        let message = format!("auth_pass must be a string, not {}", value.data.kind());
-        settings.error("auth_pass", message, report).help("put it in quotes");
+        let bare = report.format() == Format::Keepalived;
+        let (message, help) = match bare {
+            true => ("auth_pass has no value".into(), "write 1 to 8 bytes behind it"),
+            false => {
+                let kind = value.data.kind();
+                (format!("auth_pass must be a string, not {kind}"), "put it in quotes")
+            }
+        };
+        settings.error("auth_pass", message, report).help(help);
         return None;
     };
     let mut password = [0; 8];
-    match password.get_mut(..text.len()) {
-        Some(start) if !text.is_empty() => start.copy_from_slice(text.as_bytes()),
+    // In keepalived.conf the rest has been told of, and may begin within a letter.
+    let most = if report.format() == Format::Keepalived { 8 } else { usize::MAX };
+    let bytes = text.as_bytes().get(..most.min(text.len())).unwrap_or_default();
+    match password.get_mut(..bytes.len()) {
+        Some(start) if !text.is_empty() => start.copy_from_slice(bytes),
         _ => {
             let message = format!("auth_pass has {} bytes; VRRPv2 carries 1 to 8", text.len());
             settings.error("auth_pass", message, report).help("shorten it, on all routers");

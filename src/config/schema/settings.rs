@@ -2,11 +2,11 @@
 
 use super::command;
 use super::table::{Key, Kind};
-use super::value::{self, did_you_mean, expected, Mismatch, Setting};
+use super::value::{self, did_you_mean, expected, expected_bare, Mismatch, Setting};
 use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Problem, Report};
 use crate::config::tree::{Data, Entry, Value, Word};
-use crate::config::{Command, ScriptUser};
+use crate::config::{Command, Format, ScriptUser};
 use core::time::Duration;
 
 /// A section with its table.
@@ -79,6 +79,18 @@ impl<'a> Settings<'a> {
             }),
         };
         command::not_used(key, value, report);
+        let setting = match setting {
+            Setting::Invalid => Setting::Invalid,
+            _ if report.is_lossy() && key.word != "router_id" && is_broken(value) => {
+                let message = format!("{} has a character in it that is not UTF-8", key.word);
+                report
+                    .error(value.place, message)
+                    .help("save the file as UTF-8")
+                    .secret(self.secret);
+                Setting::Invalid
+            }
+            setting => setting,
+        };
         if let Some(slot) = self.found.get_mut(index) {
             *slot = Some(Found { value, setting });
         }
@@ -96,8 +108,15 @@ impl<'a> Settings<'a> {
     }
 
     fn mismatch(&self, key: &Key, place: Place, mismatch: Mismatch, report: &mut Report) {
-        let expected = expected(key.kind);
-        let message = format!("{} must be {expected}, not {}", key.word, mismatch.found);
+        let expected = match report.format() {
+            Format::Keepalived => expected_bare(key.kind),
+            Format::Toml | Format::Uci => expected(key.kind),
+        };
+        let bare = report.format() == Format::Keepalived;
+        let message = match mismatch.found.as_str() {
+            "nothing" if bare => format!("{} has no value: it must be {expected}", key.word),
+            found => format!("{} must be {expected}, not {found}", key.word),
+        };
         report.error(place, message).help(mismatch.help).secret(self.secret);
     }
 
@@ -226,6 +245,17 @@ impl<'a> Settings<'a> {
             }
             _ => None,
         }
+    }
+}
+
+/// Whether a word of a value is not what the file says.
+fn is_broken(value: &Value) -> bool {
+    let broken = |word: &Word| word.text.contains(char::REPLACEMENT_CHARACTER);
+    match &value.data {
+        Data::Line(words) => words.iter().any(broken),
+        Data::List(items) => items.iter().filter_map(Value::word).any(|word| broken(&word)),
+        Data::Text(text) => text.contains(char::REPLACEMENT_CHARACTER),
+        _ => false,
     }
 }
 

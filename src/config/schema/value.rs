@@ -3,7 +3,7 @@
 use super::command;
 use super::table::Kind;
 use crate::config::error::quote;
-use crate::config::nearest::nearest;
+use crate::config::nearest::{nearest, odd_character};
 use crate::config::tree::{Data, Value};
 use crate::config::Command;
 use crate::vrrp::bounds;
@@ -70,6 +70,25 @@ pub fn expected(kind: Kind) -> String {
     }
 }
 
+/// The same, where values have no type: as `keepalived.conf` writes them.
+pub fn expected_bare(kind: Kind) -> String {
+    match kind {
+        Kind::Flag => "on or off, or nothing".into(),
+        Kind::Text => "1 to 255 bytes in one line, in quotes if there are blanks in it".into(),
+        Kind::Integer(least, most) if most == least + 1 => format!("{least} or {most}"),
+        Kind::Integer(least, most) => format!("a number from {least} to {most}"),
+        Kind::Time(least, zero) => {
+            let least = seconds(Duration::from_millis(least.into()));
+            let zero = if zero && least != "0 s" { "0, or " } else { "" };
+            format!("{zero}seconds, from {least} to 1 day, like 2 or 0.5")
+        }
+        Kind::Command | Kind::Script => "a command, in quotes with its arguments".into(),
+        Kind::User => "a user, and perhaps a group".into(),
+        Kind::Weight => format!("-{0} to {0}, and perhaps reverse", bounds::WEIGHT),
+        kind => expected(kind),
+    }
+}
+
 /// Reads a value.
 pub fn read(kind: Kind, value: &Value) -> Result<Setting, Mismatch> {
     let setting = match kind {
@@ -100,6 +119,9 @@ fn mismatch(kind: Kind, value: &Value) -> Mismatch {
     let text = word.as_ref().map(|word| word.text.as_str()).unwrap_or_default();
     let help = match (kind, &value.data) {
         _ if text.ends_with(';') => "leave the semicolon out".into(),
+        (Kind::Integer(..) | Kind::Time(..) | Kind::Flag, Data::Line(_)) if !text.is_ascii() => {
+            odd_character(text).unwrap_or_default()
+        }
         (Kind::Text, Data::Integer(_) | Data::Float(_) | Data::Bool(_)) => {
             "put it in quotes".into()
         }
