@@ -13,9 +13,6 @@ use std::collections::BTreeMap;
 /// After so many errors nobody reads advice, nor what was left out.
 const ADVISED: usize = 1000;
 
-/// Words that are left out, and yet change what others mean: [`translate`] takes them away.
-const TRANSLATED: &[&str] = &["vrrp_strict", "strict_mode"];
-
 /// What to do about braces that are part of a value.
 pub const BRACES: &str = "{ and } belong to a value only in quotes";
 
@@ -208,10 +205,6 @@ impl Shaper<'_> {
         };
         if self.is_left_out(row, &statement) {
             self.inner_words(row, &statement);
-            if TRANSLATED.contains(&row.word) {
-                let value = self.line(section, &word, &statement);
-                add(Entry { word, value }, entries, self.report);
-            }
             return;
         }
         let word = Word { text: row.word.into(), ..word };
@@ -257,17 +250,15 @@ impl Shaper<'_> {
             };
             self.unused(more, &word.text).help(help);
         }
-        let behind = behind.get(..most.min(behind.len())).unwrap_or_default();
-        if let Some(shell) =
-            behind.iter().find(|word| word.text.contains(['<', '>', '|', '&', ';']))
+        let mut user = behind.get(..most.min(behind.len())).unwrap_or_default().to_vec();
+        other_groups(&mut user);
+        if let Some(shell) = user.iter().find(|word| word.text.contains(['<', '>', '|', '&', ';']))
         {
             let message = format!("{} is taken for who runs the command", quote(&shell.text));
             self.report
                 .warning(shell.place, message)
                 .help("what a shell is to read stands in quotes, together with the command");
         }
-        let mut user = behind.to_vec();
-        other_groups(&mut user);
         command::value(command, &user)
     }
 

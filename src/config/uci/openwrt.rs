@@ -167,7 +167,9 @@ mod tests {
     fn a_direction_needs_a_weight() {
         let script = |options: &str| said("f", &format!("config vrrp_script 'a'\n{options}"));
         assert_eq!(script("option weight '5'\noption direction 'noreverse'\n"), "");
-        assert!(script("option direction 'reverse'\n").contains("no effect without weight"));
+        assert!(
+            script("option direction 'reverse'\n").contains("without effect: there is no weight")
+        );
     }
 
     #[test]
