@@ -124,7 +124,9 @@ impl File {
     fn has_removed(&self, message: &str) -> bool {
         let name = message.split_once("track script ").and_then(|it| it.1.split_once(' '));
         let removed = |name: &str| format!("vrrp script {name} - removing");
-        name.is_some_and(|it| self.messages.iter().any(|text| text.contains(&removed(it.0))))
+        let nobody = |text: &String| text.contains("Unable to set uid/gid for script");
+        let told = |name: &str| self.messages.iter().any(|it| it.contains(&removed(name)));
+        name.is_some_and(|it| told(it.0) || self.messages.iter().any(nobody))
     }
 }
 
