@@ -3,6 +3,9 @@
 
 use super::error::{Place, Report};
 
+/// What some editors put in front of UTF-8.
+const MARK: char = '\u{feff}';
+
 /// The text of a file, and what is odd about its bytes.
 #[derive(Debug, Default)]
 pub struct Decoded {
@@ -66,6 +69,11 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, &'static str> {
         let at = (error.valid_up_to(), char::REPLACEMENT_CHARACTER.len_utf8());
         decoded.remark(at, false, message).help = "save the file as UTF-8";
     }
+    if decoded.text.starts_with(MARK) {
+        let message = "a byte-order mark: keepalived takes it for a part of the first word";
+        let help = "save the file as UTF-8 without it";
+        decoded.remark((0, MARK.len_utf8()), false, message.into()).help = help;
+    }
     if let Some(at) = decoded.text.find('\0') {
         let end = decoded.text.trim_end_matches(|char: char| char == '\0' || char.is_whitespace());
         let (error, message) = match end.contains('\0') {
@@ -103,6 +111,7 @@ mod tests {
             (b"a\n\0\0\n", "a\n  \n", vec![(2, false)]),
             (b"# \xc4\xe3\xba\xc3\n", "# \u{fffd}\u{fffd}\u{fffd}\n", vec![(2, false)]),
             (b"", "", vec![]),
+            ("\u{feff}a".as_bytes(), "\u{feff}a", vec![(0, false)]),
         ] {
             assert_eq!(said(bytes), (text.to_owned(), remarks), "{text}");
         }

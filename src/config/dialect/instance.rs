@@ -7,8 +7,8 @@ use super::{
 };
 
 const ACCEPT: &str = "it is not needed, the MASTER always answers on its addresses";
-const ADVERT_INT: &str = "nothing is rounded: VRRPv2 takes whole seconds, VRRPv3 hundredths of a \
-                          second, and anything else is an error";
+const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole seconds, VRRPv3 \
+                          hundredths of a second; out of its range it is an error";
 const EXCLUDED: &str = "these addresses are not set, only those of virtual_ipaddress are";
 const EXTRA: &str =
     "addresses on other interfaces are announced like the rest; garp_master_refresh repeats it";
@@ -35,10 +35,10 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "state"                      Line     Differs, STATE;
     "interface"                  Line     Differs, "one that is missing is FAULT until it comes";
     "virtual_router_id"          Line     Same, "";
-    "priority"                   Line     Differs, "the default is 100, with state MASTER as well";
+    "priority"                   Line     Differs, "one out of range is an error, and not 100";
     "version"                    Line     Same, "";
     "advert_int"                 Line     Differs, ADVERT_INT;
-    "authentication"             Table    Differs, "with VRRPv3, which has none, it is an error";
+    "authentication"             Table    Differs, "with VRRPv3 and with vrrp_strict it is passed over with a warning";
     "auth_hmac"                  Table    Later, HMAC;
     "virtual_ipaddress"          List     Differs, VIPS;
     "virtual_ipaddress_excluded" List     Later, EXCLUDED;

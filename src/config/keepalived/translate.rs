@@ -13,10 +13,11 @@ const PASSWORD: usize = 8;
 
 /// Puts the values of a tree right.
 pub fn translate(tree: &mut Tree, report: &mut Report) {
-    let mut version = "2".to_owned();
+    let (mut version, mut is_strict) = ("2".to_owned(), false);
     for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "global_defs") {
         globals(section, report);
         version = word_of(section, "vrrp_version").unwrap_or(version);
+        is_strict = strict(section, "vrrp_strict").unwrap_or(is_strict);
     }
     first_scripts(tree, report);
     late_scripts(tree, report);
@@ -25,7 +26,8 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
     }
     let left_out = &mut tree.left_out;
     for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "vrrp_instance") {
-        instance(section, &version, left_out, report);
+        let is_strict = strict(section, "strict_mode").unwrap_or(is_strict);
+        instance(section, (&version, is_strict), left_out, report);
     }
     leave_out_ipv6(tree, report);
 }
@@ -89,16 +91,14 @@ fn checksum(section: &mut Section) {
 
 fn script(section: &mut Section, report: &mut Report) {
     literally(section, report);
-    one_for_none(section, "interval", report);
-    // That is what no timeout means, too.
-    section.entries.retain(|entry| {
-        entry.word.text != "timeout" || entry.value.word().is_none_or(|word| word.text != "0")
-    });
+    for word in ["interval", "timeout"] {
+        one_for_none(section, word, report);
+    }
 }
 
 fn instance(
     section: &mut Section,
-    global_version: &str,
+    (global_version, is_strict): (&str, bool),
     left_out: &mut Vec<LeftOut>,
     report: &mut Report,
 ) {
@@ -110,9 +110,13 @@ fn instance(
     let version = word_of(section, "version").unwrap_or_else(|| global_version.into());
     state(section, report);
     if version == "3" {
-        no_authentication(section, report);
+        no_authentication(section, "VRRPv3 has none", "leave it out, or use version 2", report);
         hundredths(section, report);
     } else {
+        if is_strict {
+            let help = "leave out authentication or vrrp_strict, on all routers";
+            no_authentication(section, "keepalived has none with vrrp_strict", help, report);
+        }
         unknown_type(section, report);
         whole_seconds(section, report);
     }
@@ -208,15 +212,21 @@ fn unknown_type(section: &mut Section, report: &mut Report) {
     });
 }
 
-/// VRRPv3 has none, and keepalived passes it over.
-fn no_authentication(section: &mut Section, report: &mut Report) {
+/// Whether keepalived is told to be strict. What little that means here is done at once.
+fn strict(section: &mut Section, word: &str) -> Option<bool> {
+    let at = section.entries.iter().position(|entry| entry.word.text == word)?;
+    Some(is_on(&section.entries.remove(at).value))
+}
+
+/// Adverts must carry what those of the others carry: where keepalived passes a password over, none.
+fn no_authentication(section: &mut Section, reason: &str, help: &str, report: &mut Report) {
     section.entries.retain(|entry| {
         if entry.word.text != "authentication" {
             return true;
         }
         report
-            .warning(entry.word.place, "authentication is passed over: VRRPv3 has none")
-            .help("leave it out, or use version 2");
+            .warning(entry.word.place, format!("authentication is passed over: {reason}"))
+            .help(help);
         false
     });
 }
