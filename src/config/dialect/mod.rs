@@ -141,8 +141,8 @@ const NO_IPV6: &str = "there is no IPv6 yet";
 const OWNER: &str = "an owner ignores adverts in VRRPv2 and heeds them in VRRPv3";
 const PACE: &str = "announcements follow each other without a pause";
 const STATIC: &str = "nothing static is set; leave that to the configuration of the network";
-const STRICT: &str = "authentication is passed over; nothing else is refused but what vipd always \
-                      refuses, and the MASTER answers on its addresses";
+const STRICT: &str = "nothing is refused but what vipd always refuses, and the MASTER answers on \
+                      its addresses";
 const TRACK: &str = "only scripts are tracked, and the interface of the instance";
 const UNICAST: &str = "adverts are multicast alone, from whatever address they come";
 const WEIGHT: &str =

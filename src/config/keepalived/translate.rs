@@ -113,11 +113,11 @@ fn instance(
         no_authentication(section, "VRRPv3 has none", "leave it out, or use version 2", report);
         hundredths(section, report);
     } else {
+        unknown_type(section, report);
         if is_strict {
             let help = "leave out authentication or vrrp_strict, on all routers";
             no_authentication(section, "keepalived has none with vrrp_strict", help, report);
         }
-        unknown_type(section, report);
         whole_seconds(section, report);
     }
     for entry in &mut section.entries {
