@@ -289,11 +289,13 @@ fn no_truncation_and_no_mutation_panics() {
     let begin = Instant::now();
     let mut runs = 0;
     for (text, format) in &all {
-        for end in 0..text.len() {
+        // All of a small file; of a larger one so much that it takes no longer.
+        let step = text.len().div_ceil(400).max(1);
+        for end in (0..text.len()).step_by(step) {
             survives(&text[..end], *format);
             runs += 1;
         }
-        for at in 0..text.len() {
+        for at in (0..text.len()).step_by(step) {
             let mut mutant = text.clone();
             // The files of keepalived are many and long: every fourth byte in turn.
             let step = if *format == Format::Keepalived { 4 } else { 1 };
