@@ -293,13 +293,8 @@ fn untold(file: &File, ours: &Outcome) -> Vec<String> {
         let line = text.lines().nth(number).unwrap_or_default().trim();
         let answered = is_answered(message, line, ours);
         told |= answered;
-<<<<<<< HEAD
-        let follows = astray && told && follows(message, line, &text);
-        if !answered && !follows {
-=======
         let excused = astray && told && follows(message, line, &text);
         if !answered && !excused {
->>>>>>> main
             untold.push(format!("{message} [{line}]"));
         }
     }

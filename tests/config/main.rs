@@ -297,9 +297,7 @@ fn no_truncation_and_no_mutation_panics() {
         }
         for at in (0..text.len()).step_by(step) {
             let mut mutant = text.clone();
-            // The files of keepalived are many and long: every fourth byte in turn.
-            let step = if *format == Format::Keepalived { 4 } else { 1 };
-            for byte in b"\0\"'[]{}.=,#\n\\ 0-\xff".iter().skip(at % step).step_by(step) {
+            for byte in b"\0\"'[]{}.=,#\n\\ 0-\xff" {
                 mutant[at] = *byte;
                 survives(&mutant, *format);
                 runs += 1;
