@@ -111,12 +111,12 @@ fn what_is_wrong_or_cannot_be_read_is_78() {
     let open = lab.file("open.conf", "vrrp_instance vip {\ninterface eth0\n");
     let typo = conf(&lab, "typo.conf", "prioritty 5");
     let garbage = lab.directory().join("garbage.conf");
-    std::fs::write(&garbage, b"vrrp_instance \xff {\n}\n").expect("a file of the lab");
+    std::fs::write(&garbage, b"vrrp_instance a {\ninterface \xff\n}\n").expect("a file of the lab");
     let missing = lab.directory().join("missing.conf");
     for (file, says) in [
         (&open, format!("{}:1:1: error: a }} is missing", open.display())),
         (&typo, format!("{}:10:1: error: unknown word \"prioritty\"", typo.display())),
-        (&garbage, format!("{}:1:15: error: this is not UTF-8", garbage.display())),
+        (&garbage, format!("{}:2:11: error: interface has a character", garbage.display())),
         (&missing, format!("vipd: cannot read {}: No such file", missing.display())),
         (&lab.directory().to_owned(), "Is a directory".to_owned()),
     ] {
