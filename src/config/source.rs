@@ -10,6 +10,8 @@ struct Source {
     text: String,
     /// The offset of its first byte.
     start: usize,
+    /// Where its lines begin in the text. A file may have as many mistakes as lines.
+    lines: Vec<u32>,
 }
 
 /// All files, in the order they were opened.
@@ -36,7 +38,10 @@ impl Sources {
     pub fn add(&mut self, name: &str, text: &str) -> usize {
         // The end of a file is a place, too.
         let start = self.files.last().map_or(0, |last| last.start + last.text.len() + 1);
-        self.files.push(Source { name: name.into(), text: text.into(), start });
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let behind = ends.filter_map(|(at, _)| u32::try_from(at + 1).ok());
+        let lines = core::iter::once(0).chain(behind).collect();
+        self.files.push(Source { name: name.into(), text: text.into(), start, lines });
         start
     }
 
@@ -74,18 +79,23 @@ impl Sources {
         let Some(file) = self.files.get(self.index(offset)) else {
             return FoundLine { file: "", number: 1, text: "", offset: 0 };
         };
-        let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
-        let mark = file.text.len() - text.len();
-        let mut start = offset.saturating_sub(file.start).saturating_sub(mark).min(text.len());
+        let text = file.text.as_str();
+        let mut start = offset.saturating_sub(file.start).min(text.len());
         while !text.is_char_boundary(start) {
             start -= 1;
         }
-        let (before, after) = text.split_at(start);
-        let begin = before.rfind('\n').map_or(0, |at| at + 1);
-        let number = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
-        let end = start + after.find('\n').unwrap_or(after.len());
-        let line = text.get(begin..end).unwrap_or_default().trim_end_matches('\r');
-        FoundLine { file: &file.name, number, text: line, offset: (start - begin).min(line.len()) }
+        let number = file.lines.partition_point(|line| *line as usize <= start);
+        let line_at = |index: usize| file.lines.get(index).map_or(text.len(), |at| *at as usize);
+        let mut begin = line_at(number.saturating_sub(1));
+        let line = text.get(begin..line_at(number)).unwrap_or_default();
+        let mut line = line.trim_end_matches(['\n', '\r']);
+        // A byte-order mark is no part of its line.
+        if let Some(behind) = line.strip_prefix('\u{feff}') {
+            begin += line.len() - behind.len();
+            line = behind;
+        }
+        let offset = start.saturating_sub(begin).min(line.len());
+        FoundLine { file: &file.name, number, text: line, offset }
     }
 }
 
