@@ -5,7 +5,7 @@ use core::iter::Peekable;
 use core::str::Chars;
 
 /// What is something to a shell, where it is not in quotes.
-const OPERATORS: &str = "|&;<>()$`*?[]#~\n";
+const OPERATORS: &str = "|&;<>()$`*?[]~\n";
 
 /// The value of a command: its text, or its words where only quotes and escapes are in it that
 /// keepalived reads by itself. `user` is who runs it, and perhaps a group.
@@ -107,6 +107,7 @@ mod tests {
             (r"/bin/x a\ b\tc\x41\101\q \7", Some(vec!["/bin/x", "a b\tcAAq", "\u{7}"])),
             (r#"/bin/x "" '|'"#, Some(vec!["/bin/x", "", "|"])),
             (r"/bin/x \cC\0601", Some(vec!["/bin/x", "\u{3}01"])),
+            (r"/bin/x 'a' #b", Some(vec!["/bin/x", "a", "#b"])),
             ("/bin/x a b", None),
             (r#"/bin/x "a" | y"#, None),
             (r#"echo "$X""#, Some(vec!["echo", "$X"])),
