@@ -58,6 +58,7 @@ impl Client {
 
 fn work(mut due: Instant, requests: &Mutex<Vec<Request>>) {
     loop {
+        // The pace of the requests, not a wait for anything: the client knows of no event.
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let at = wall_clock();
         let answer = ask().ok();

@@ -125,20 +125,8 @@ fn fits(text: &str) -> bool {
 mod tests {
     use super::super::settings::Settings;
     use super::super::table::{VRRP_INSTANCE, VRRP_SCRIPT};
+    use super::super::value::tests::{line, string, value};
     use super::*;
-
-    fn value(data: Data) -> Value {
-        Value { data, place: Place::default() }
-    }
-
-    fn line(words: &[&str]) -> Value {
-        let word = |text: &&str| Word { text: (*text).into(), place: Place::default() };
-        value(Data::Line(words.iter().map(word).collect()))
-    }
-
-    fn string(text: &str) -> Value {
-        value(Data::Text(text.into()))
-    }
 
     fn list(words: &[&str]) -> Value {
         value(Data::List(words.iter().map(|word| string(word)).collect()))

@@ -332,21 +332,21 @@ pub fn weight_of(words: &[&str]) -> Option<Weight> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::error::Place;
     use crate::config::tree::Word;
 
-    fn value(data: Data) -> Value {
+    pub(in super::super) fn value(data: Data) -> Value {
         Value { data, place: Place::default() }
     }
 
-    fn line(words: &[&str]) -> Value {
+    pub(in super::super) fn line(words: &[&str]) -> Value {
         let word = |text: &&str| Word { text: (*text).into(), place: Place::default() };
         value(Data::Line(words.iter().map(word).collect()))
     }
 
-    fn string(text: &str) -> Value {
+    pub(in super::super) fn string(text: &str) -> Value {
         value(Data::Text(text.into()))
     }
 

@@ -40,6 +40,7 @@ impl Injector {
         let begin = Instant::now();
         for number in 0..count {
             let due = Duration::from_secs(1) * number / a_second;
+            // The rate is what is asked for, not a wait for anything.
             std::thread::sleep(due.saturating_sub(begin.elapsed()));
             self.send(frame);
         }

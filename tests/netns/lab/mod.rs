@@ -287,6 +287,8 @@ pub fn holds_within(deadline: Duration, mut condition: impl FnMut() -> bool) -> 
         if Instant::now() >= end {
             return false;
         }
+        // Between two looks. What is waited for is the condition, and it may be anything: a file, a
+        // line of another process's log, an address.
         std::thread::sleep(Duration::from_millis(10));
     }
 }
