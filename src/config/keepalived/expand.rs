@@ -8,6 +8,7 @@ use super::sequence::{self, Repeat};
 use crate::config::error::{Place, Report};
 use crate::config::text::decode;
 use crate::config::tree::{Comment, LeftOut};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -48,6 +49,8 @@ pub struct Expander<'a> {
     pub comments: Vec<Comment>,
     /// Lines for other routers.
     pub left_out: Vec<LeftOut>,
+    /// Where these stand.
+    for_others: BTreeSet<usize>,
     /// There was too much of something; no line comes any more.
     pub stopped: bool,
 }
@@ -66,6 +69,7 @@ impl<'a> Expander<'a> {
             files: FILES,
             comments: Vec::new(),
             left_out: Vec::new(),
+            for_others: BTreeSet::new(),
             stopped: false,
         };
         expander.open(text, 0, folder, Place::default());
@@ -181,8 +185,11 @@ impl<'a> Expander<'a> {
             true => format!("for every router but {id}"),
             false => format!("for router {id} alone"),
         };
-        let text = line.text.clone();
-        self.left_out.push(LeftOut { text, reason, place: line.whole() });
+        let (text, place) = (line.text.clone(), line.whole());
+        // A line that is repeated is left out once.
+        if self.for_others.insert(place.start()) {
+            self.left_out.push(LeftOut { text, reason, place });
+        }
         None
     }
 
@@ -375,6 +382,16 @@ mod tests {
         let text = "$V= \\\na ${I} \\\nb\n~SEQ(I,0,1) $V\nc";
         assert_eq!(lines(text), ["a 0", "b", "a 1", "b", "c"]);
         assert_eq!(lines("$N=2\n~SEQ(I,1,$N) a ${I}"), ["a 1", "a 2"]);
+    }
+
+    #[test]
+    fn a_repeated_line_is_left_out_once() {
+        let text = "$A= \\\na \\\n@backup b\n~SEQ(N,1,3) $A\n@backup b\n";
+        let mut report = Report::new("f", text);
+        let mut expander = Expander::new(text, "main", &mut report);
+        assert_eq!(core::iter::from_fn(|| expander.next()).count(), 3);
+        let places: Vec<_> = expander.left_out.iter().map(|it| it.place.start()).collect();
+        assert_eq!(places.len(), 2, "{places:?}");
     }
 
     #[test]
