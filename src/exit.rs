@@ -1,5 +1,7 @@
-//! Why a program ends: exit codes as sysexits.h numbers them, and a sentence.
+//! What both programs have in common: how they end (exit codes as sysexits.h numbers them, and a
+//! sentence), how they print, and options that take one of a few names.
 
+use getopts::Matches;
 use std::io::{self, Write};
 
 /// All is well.
@@ -55,5 +57,27 @@ pub fn print(text: &str) -> Result<(), Failure> {
             Err(Failure::new(OSERR, format!("cannot write: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// The value of an option that is one of a few names.
+///
+/// # Errors
+/// It is another name: a mistake of usage.
+pub fn option<T: Copy>(
+    matches: &Matches,
+    option: &str,
+    known: &[(&str, T)],
+) -> Result<Option<T>, Failure> {
+    let Some(name) = matches.opt_str(option) else {
+        return Ok(None);
+    };
+    match known.iter().find(|(known, _)| *known == name) {
+        Some((_, value)) => Ok(Some(*value)),
+        None => {
+            let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+            let message = format!("unknown format \"{name}\"; there are: {}", names.join(", "));
+            Err(Failure::new(USAGE, message))
+        }
     }
 }

@@ -97,17 +97,8 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<u8, Failure> {
 /// Reads the configuration; `here`: and what it needs of this host.
 fn configuration(matches: &Matches, here: bool) -> Result<(Option<Config>, Report), Failure> {
     let file = matches.opt_str("f").unwrap_or_else(|| CONFIG_FILE.to_owned());
-    let format = match matches.opt_str("F") {
-        None => Format::of_file(&file),
-        Some(name) => match Format::NAMES.iter().find(|(known, _)| *known == name) {
-            Some((_, format)) => *format,
-            None => {
-                let names: Vec<_> = Format::NAMES.iter().map(|(name, _)| *name).collect();
-                let message = format!("unknown format \"{name}\"; there are: {}", names.join(", "));
-                return Err(Failure::new(exit::USAGE, message));
-            }
-        },
-    };
+    let format = exit::option(matches, "F", &Format::NAMES)?;
+    let format = format.unwrap_or_else(|| Format::of_file(&file));
     let config_id = matches.opt_str("i").unwrap_or_else(host::short_name);
     let how = Reading { format, config_id: &config_id, lenient: matches.opt_present("lenient") };
     let bytes = std::fs::read(&file).map_err(|error| {

@@ -316,9 +316,11 @@ fn check(tree: &mut Tree, how: &Reading<'_>, report: &mut Report) -> Config {
 /// The first half of [`read`]: what the file says, before it is checked.
 #[must_use]
 pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, Report) {
-    if how.format == Format::Keepalived {
-        return keepalived_tree(file, bytes, how.config_id);
-    }
+    let parse: fn(&str, &mut Report) -> Option<Tree> = match how.format {
+        Format::Keepalived => return keepalived_tree(file, bytes, how.config_id),
+        Format::Toml => toml::parse,
+        Format::Uci => uci::parse,
+    };
     let (text, wrong) = match core::str::from_utf8(bytes) {
         Ok(text) => (text.into(), None),
         Err(error) => (String::from_utf8_lossy(bytes), Some(error.valid_up_to())),
@@ -330,12 +332,7 @@ pub fn read_tree(file: &str, bytes: &[u8], how: &Reading<'_>) -> (Option<Tree>, 
         report.error(place, "this is not UTF-8").help("save the file as UTF-8");
         return (None, report);
     }
-    let tree = match how.format {
-        Format::Toml => toml::parse(&text, &mut report),
-        Format::Keepalived => None,
-        Format::Uci => uci::parse(&text, &mut report),
-    };
-    (tree, report)
+    (parse(&text, &mut report), report)
 }
 
 /// keepalived reads bytes, so a file of any encoding is one that somebody has.

@@ -14,8 +14,9 @@ pub fn run(matches: &Matches, words: &[String]) -> Result<u8, Failure> {
         [] => return Err(usage("convert needs the name of a file")),
         [_, word, ..] => return Err(usage(&format!("unexpected argument \"{word}\""))),
     };
-    let format = option(matches, "F", &Format::NAMES)?.unwrap_or_else(|| Format::of_file(file));
-    let to = option(matches, "to", &Target::NAMES)?.unwrap_or(Target::Toml);
+    let format =
+        exit::option(matches, "F", &Format::NAMES)?.unwrap_or_else(|| Format::of_file(file));
+    let to = exit::option(matches, "to", &Target::NAMES)?.unwrap_or(Target::Toml);
     let config_id = matches.opt_str("i").unwrap_or_else(host::short_name);
     let how = Reading { format, config_id: &config_id, lenient: matches.opt_present("lenient") };
     let bytes = std::fs::read(file)
@@ -25,23 +26,4 @@ pub fn run(matches: &Matches, words: &[String]) -> Result<u8, Failure> {
     exit::print(&text.unwrap_or_default())?;
     exit::say(&report.to_string());
     Ok(code)
-}
-
-/// The value of an option that is one of a few names.
-fn option<T: Copy>(
-    matches: &Matches,
-    option: &str,
-    known: &[(&str, T)],
-) -> Result<Option<T>, Failure> {
-    let Some(name) = matches.opt_str(option) else {
-        return Ok(None);
-    };
-    match known.iter().find(|(known, _)| *known == name) {
-        Some((_, value)) => Ok(Some(*value)),
-        None => {
-            let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
-            let message = format!("unknown format \"{name}\"; there are: {}", names.join(", "));
-            Err(Failure::new(exit::USAGE, message))
-        }
-    }
 }

@@ -187,12 +187,9 @@ impl Shaper<'_> {
         let merged = row.form == Form::Section;
         match self.tree.sections.iter_mut().filter(|_| merged).find(same) {
             Some(section) => {
-                let before = core::mem::take(&mut section.entries);
-                let mut merged = before;
                 for entry in entries {
-                    add(entry, &mut merged, self.report);
+                    add(entry, &mut section.entries, self.report);
                 }
-                section.entries = merged;
             }
             None => self.tree.sections.push(Section { keyword, name, entries }),
         }
