@@ -146,8 +146,15 @@ fn every_keyword_is_documented() {
 
 #[test]
 fn every_message_is_documented() {
-    let (client, messages): (Vec<_>, Vec<_>) =
-        messages::of_the_program(root()).into_iter().partition(|(file, _)| is_of_the_client(file));
+    // What src/exit.rs says, both programs say.
+    let of = |other: &str| {
+        let mut messages = messages::of_the_program(root());
+        messages.retain(|(file, _)| !file.starts_with(other));
+        messages
+    };
+    let messages = of("src/control/");
+    let mut client = of("src/main.rs");
+    client.retain(|(file, _)| is_of_the_client(file));
     assert!(messages.len() > 40 && client.len() > 5, "{} and {}", messages.len(), client.len());
     same_messages("man/vipctl.8", &client);
     same_messages("man/vipd.8", &messages);
