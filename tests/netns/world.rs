@@ -98,7 +98,7 @@ fn a_vip_that_somebody_deletes_is_put_back() {
     poll(SOON, "it is back", || a.holds(VIP));
     tap.wait_announcement(deleted, VIP, SOON);
     let client = lab.host("client", "10.77.0.200/24");
-    assert_eq!(Injector::open(&client).who_has(VIP, SOON / 20), [a.mac]);
+    assert_eq!(Injector::open(&client).holders(VIP), [a.mac]);
     tap.wait_adverts(wall_clock(), 5, SOON);
     assert_eq!(process.lines("vip: MASTER -> ").len(), 0, "the state is what it was");
     assert_eq!(process.lines("putting it back").len(), 1);

@@ -1,13 +1,16 @@
 //! Sends arbitrary frames from a host, and asks the others by ARP.
 
 use super::frames::{Arp, BROADCAST};
-use super::{wall_clock, Host};
+use super::{poll, wall_clock, Host, SOON};
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use vipd::sys::netns::interface_index;
 use vipd::sys::packet::PacketSocket;
 use vipd::sys::poll_readable;
+
+/// How long nobody must have answered to count as nobody.
+const SILENCE: Duration = Duration::from_millis(300);
 
 /// A host's hand on the wire.
 pub struct Injector {
@@ -46,7 +49,23 @@ impl Injector {
         }
     }
 
-    /// Who answers when asked for an address, until the deadline: hardware addresses.
+    /// Who answers when asked for an address that somebody has: hardware addresses. A question or
+    /// an answer may be lost while a port comes up, or be late on a busy machine; so it is asked
+    /// until there is an answer.
+    #[track_caller]
+    pub fn holders(&self, address: Ipv4Addr) -> Vec<[u8; 6]> {
+        let mut answers = Vec::new();
+        poll(SOON, "somebody answers", || {
+            answers = self.who_has(address, SILENCE);
+            !answers.is_empty()
+        });
+        // An answer to an earlier question may count for a later one.
+        answers.sort_unstable();
+        answers.dedup();
+        answers
+    }
+
+    /// Who answers when asked for an address once, until the deadline: hardware addresses.
     pub fn who_has(&self, address: Ipv4Addr, deadline: Duration) -> Vec<[u8; 6]> {
         let (sender_mac, sender, target) = (self.host.mac, self.host.address, address);
         let probe = Arp { operation: 1, sender_mac, sender, target_mac: [0; 6], target };
