@@ -5,9 +5,6 @@ use crate::lab::injector::Injector;
 use crate::lab::{wall_clock, Host, SOON, VIP};
 use crate::setup::{counter, toml, Pair, V3, VRID};
 use std::path::Path;
-use std::time::Duration;
-
-/// How long an answer may take that is not to come.
 
 /// Destination 224.0.0.18 and its hardware address, TTL 255, protocol 112, from the first to the
 /// last, and nothing else of VRRP.
