@@ -106,6 +106,7 @@ impl Daemon {
                 | Action::Announce { .. }
                 | Action::Transition { .. }
                 | Action::PriorityChange { .. }
+                | Action::LowerPriority { .. }
                 | Action::Remark(_) => {}
             }
         }
@@ -122,6 +123,7 @@ impl Daemon {
             | Action::Release
             | Action::Transition { .. }
             | Action::PriorityChange { .. }
+            | Action::LowerPriority { .. }
             | Action::Remark(_) => None,
         };
         let rounds = actions.iter().filter_map(repeats).map(|(_, repeat)| repeat).max();
@@ -171,7 +173,8 @@ impl Daemon {
             Action::Advertise { .. }
             | Action::Acquire
             | Action::Release
-            | Action::Announce { .. } => {}
+            | Action::Announce { .. }
+            | Action::LowerPriority { .. } => {}
         }
     }
 
@@ -223,7 +226,10 @@ impl Daemon {
             | Reason::Owner
             | Reason::HigherPriority { .. }
             | Reason::GreaterAddress { .. }
-            | Reason::Stalled { .. } => reason.to_string(),
+            | Reason::Stalled { .. }
+            | Reason::GroupBackup
+            | Reason::Fault(Fault::Group)
+            | Reason::Recovered(Fault::Group) => reason.to_string(),
         }
     }
 
@@ -282,6 +288,10 @@ impl Daemon {
             Remark::OtherFault(fault) => {
                 log::warn!("{name}: still FAULT: {}", self.explain(instance, Reason::Fault(*fault)));
             }
+            Remark::GroupWaits { silent } => log::warn!(
+                "{name}: would have been MASTER for {}, but its group cannot be as a whole",
+                Span(*silent)
+            ),
             Remark::Late { by } => log::warn!(
                 "{name}: woke up {} late for an advert: is the machine overloaded or was it \
                  suspended?",

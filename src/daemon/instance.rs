@@ -6,7 +6,7 @@ use super::link::Links;
 use super::notify::{Queue, Script, Told};
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::vrrp::router::Router;
-use crate::vrrp::settings::{Garp, Settings};
+use crate::vrrp::settings::{Election, Garp, Settings};
 use crate::vrrp::time::Instant;
 use crate::vrrp::StateName;
 use crate::wire::advert::{ChecksumForm, Template};
@@ -107,6 +107,9 @@ pub fn settings(instance: &VrrpInstance) -> Settings {
         priority: instance.priority,
         advert_int: instance.advert_int,
         preempt: !instance.nopreempt,
+        election: Election::default(),
+        grouped: false,
+        dont_track_primary: false,
         fast_handover: instance.fast_handover,
         skip_check_adv_addr: instance.skip_check_adv_addr,
         v3_checksum: match instance.v3_checksum {

@@ -207,7 +207,7 @@ impl Daemon {
         self.refresh_links();
         self.start_checks();
         for instance in 0..self.instances.len() {
-            self.feed(instance, Event::Startup);
+            self.feed(instance, Event::Startup { deaf_until: self.now });
         }
         self.touch(Object::Interfaces);
         self.finish_turn();
