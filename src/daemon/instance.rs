@@ -1,6 +1,7 @@
 //! A vrrp_instance at work: its virtual router, and what a transition sends, made ready before it
 //! is needed.
 
+use super::announcer::Burst;
 use super::command::Runnable;
 use super::link::Links;
 use super::notify::{Queue, Script, Told};
@@ -10,7 +11,8 @@ use crate::vrrp::settings::{Garp, Settings};
 use crate::vrrp::time::Instant;
 use crate::vrrp::StateName;
 use crate::wire::advert::{ChecksumForm, Template};
-use crate::wire::{announce, Family};
+use crate::wire::announce::Announcement;
+use crate::wire::Family;
 use std::net::IpAddr;
 
 /// An instance and all that belongs to it.
@@ -29,8 +31,8 @@ pub struct Instance {
     pub checks: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
-    /// The announcements of its addresses: interface index and frames, back to back.
-    pub announcements: Vec<(u32, Vec<u8>)>,
+    /// The announcements of its addresses.
+    pub announcements: Vec<Burst>,
     /// When it came into its state.
     pub since: Instant,
     /// Why it came into its state.
@@ -145,15 +147,9 @@ impl Instance {
         for vip in &self.vips {
             let (link, address) = vips(*vip);
             let link = links.get(link);
-            let (Some(index), Some(mac), IpAddr::V4(address)) = (link.index, link.mac, address)
-            else {
-                continue;
-            };
-            let frame = announce::gratuitous_arp(mac, address);
-            match self.announcements.iter_mut().find(|(known, _)| *known == index) {
-                Some((_, frames)) => frames.extend(frame),
-                None => self.announcements.push((index, frame.to_vec())),
-            }
+            let (Some(index), Some(mac)) = (link.index, link.mac) else { continue };
+            let announcement = Announcement::new(mac, address, link.forwarding);
+            Burst::collect(&mut self.announcements, index, &announcement);
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod act;
 mod addresses;
+mod announcer;
 mod checks;
 mod children;
 mod command;
@@ -21,7 +22,6 @@ pub mod wheel;
 
 use crate::config::error::Report;
 use crate::config::Config;
-use crate::sys::packet::PacketSocket;
 use crate::sys::raw::Inbox;
 use crate::sys::signalfd::SignalFd;
 use crate::sys::timerfd::TimerFd;
@@ -30,6 +30,7 @@ use crate::vrrp::event::{Action, Event};
 use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
+use announcer::Announcer;
 use children::Children;
 use instance::Instance;
 use link::Links;
@@ -117,9 +118,7 @@ pub struct Daemon {
     instances: Vec<Instance>,
     scripts: Vec<Script>,
     children: Children,
-    announcer: PacketSocket,
-    /// Announcements that are being put together: interface index and frames.
-    burst: (u32, Vec<u8>),
+    announcer: Announcer,
     /// Taken out while its packets are handled.
     inbox: Option<Inbox>,
     /// What the virtual routers want done in this turn, with the number of the instance.
@@ -160,8 +159,7 @@ impl Daemon {
             instances: Vec::new(),
             scripts: Vec::new(),
             children: Children::new(Source::FIRST_CHILD),
-            announcer: PacketSocket::open()?,
-            burst: (0, Vec::new()),
+            announcer: Announcer::open()?,
             inbox: Some(Inbox::new(INBOX_SLOTS, INBOX_SLOT)),
             pending: Vec::new(),
             actions: Vec::with_capacity(16),
