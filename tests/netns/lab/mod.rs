@@ -17,6 +17,7 @@
 pub mod capture;
 pub mod frames;
 pub mod frames6;
+pub mod frr;
 pub mod injector;
 pub mod ip;
 pub mod namespace;
