@@ -73,6 +73,8 @@ fn line(value: &Typed) -> Result<String, &'static str> {
             ("reverse", Typed::Flag(true)) if has("weight") => words.push("reverse".into()),
             ("reverse", Typed::Flag(true)) => words.push("weight 0 reverse".into()),
             ("reverse", _) => {}
+            (flag, Typed::Flag(truth)) if *truth => words.push(flag.into()),
+            (_, Typed::Flag(_)) => {}
             _ if first => words.insert(0, text),
             _ => words.push(format!("{key} {text}")),
         }
