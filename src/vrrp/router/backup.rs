@@ -1,9 +1,9 @@
 //! What a BACKUP knows of its MASTERs, and how long it waits for them (RFC 9568 §6.4.2).
 
-use super::group::Stand;
-use super::reason::Reason;
-use super::settings::Settings;
-use super::time::Instant;
+use crate::vrrp::group::Stand;
+use crate::vrrp::reason::Reason;
+use crate::vrrp::settings::Settings;
+use crate::vrrp::time::Instant;
 use crate::wire::{Interval, Priority};
 use core::net::IpAddr;
 
@@ -26,8 +26,10 @@ pub(super) struct Backup {
     pub(super) other: Option<Heard>,
     /// A MASTER of lower priority than ours, whom we do not follow; the strongest of them.
     pub(super) lower: Option<Heard>,
-    /// We were MASTER until another spoke, and the timer has not fired since.
+    /// We were MASTER until another spoke.
     pub(super) yielded: bool,
+    /// The timer has fired since we last heard a MASTER that we follow.
+    pub(super) silent: bool,
     /// Until when `preempt_delay` lets us follow a MASTER of lower priority.
     pub(super) preempt_at: Option<Instant>,
     /// Who sent priority 0 last, if that is why the timer runs short.
@@ -70,6 +72,7 @@ impl Backup {
             other: None,
             lower: None,
             yielded: false,
+            silent: false,
             resigned: None,
             preempt_at: None,
         }
@@ -111,11 +114,11 @@ impl Backup {
     }
 
     /// The timer has fired. A router that its group holds back says so after as long again.
-    pub(super) fn fired(&mut self, settings: &Settings, ours: Priority) {
+    pub(super) fn fired(&mut self, now: Instant, settings: &Settings, ours: Priority) {
         let wait = settings.master_down_interval(ours, self.active_adver_interval);
         self.overdue = true;
-        self.yielded = false;
-        self.group_waits_at = settings.grouped.then_some(self.master_down_at + wait);
+        self.silent = true;
+        self.group_waits_at = settings.grouped.then_some(now + wait);
     }
 
     /// Where this BACKUP stands in its group.
@@ -125,7 +128,7 @@ impl Backup {
             (Some(master), Some(lower), None) => master.address == lower.address,
             (_, _, _) => false,
         };
-        if !self.overdue && (self.yielded || self.master.is_some() && !fell) {
+        if !self.silent && (self.yielded || self.master.is_some() && !fell) {
             Stand::Follows
         } else if held {
             Stand::Held
