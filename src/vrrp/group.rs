@@ -59,7 +59,8 @@ const LAST_RANK: usize = 15;
 /// its packets have been read and its timers have fired: not earlier, for a packet that still waits
 /// may take somebody's wish away (V3-082).
 ///
-/// * One has a cause of its own to be in FAULT: so are all. None has one any more: all begin anew.
+/// * One has a cause of its own to be in FAULT, or had one: so are all. None has one any more: all
+///   begin anew.
 /// * One wants to be MASTER, and all others want it too, hear only a weaker one, or are it: all
 ///   become it. A segment that has lost its MASTER cannot pull the others along, and a member that
 ///   a group gets while it is MASTER joins it when its own timer fires.
@@ -67,12 +68,12 @@ const LAST_RANK: usize = 15;
 #[must_use]
 pub fn decide(stands: impl Iterator<Item = Stand> + Clone) -> Option<Command> {
     let any = |wanted: Stand| stands.clone().any(|stand| stand == wanted);
-    if any(Stand::Fault) {
-        let still = |stand| !matches!(stand, Stand::Init | Stand::Fault | Stand::Waits);
-        return stands.clone().any(still).then_some(Command::Fault);
-    }
-    if any(Stand::Waits) {
-        return Some(Command::Recover);
+    if any(Stand::Fault) || any(Stand::Waits) {
+        let not_told = |stand| !matches!(stand, Stand::Init | Stand::Fault | Stand::Waits);
+        if stands.clone().any(not_told) {
+            return Some(Command::Fault);
+        }
+        return (!any(Stand::Fault)).then_some(Command::Recover);
     }
     let first = stands.clone().position(|stand| stand == Stand::Follows);
     if let Some(first) = first.filter(|_| any(Stand::Master)) {
@@ -113,6 +114,9 @@ mod tests {
             (&[Fault, Waits, Fault], None),
             (&[Fault, Init], None),
             (&[Waits, Waits], Some(Command::Recover)),
+            (&[Waits, Init], Some(Command::Recover)),
+            // A fault that has come and gone within one turn: the others have not heard of it.
+            (&[Waits, Master], Some(Command::Fault)),
             (&[Init, Init], None),
             (&[], None),
         ] {

@@ -48,8 +48,10 @@ pub struct Lan {
     last_transition: Instant,
     /// What happened, if anybody wants to know.
     pub story: Option<Vec<String>>,
-    /// How to run this again.
-    pub replay: Option<u64>,
+    /// How to run this again: the test and its seed.
+    pub replay: Option<(&'static str, u64)>,
+    /// So many routers, one after the other, are one host: a sync group, each on a LAN of its own.
+    pub members: usize,
 }
 
 /// What all stories begin with: VRRPv3, one second, preemption, no repeated announcements.
@@ -112,6 +114,7 @@ impl Lan {
             last_transition: Instant::ZERO,
             story: None,
             replay: None,
+            members: 1,
         }
     }
 
@@ -129,6 +132,7 @@ impl Lan {
         let mut outcome = Outcome::default();
         let result = self.nodes[node].start(self.now, &mut outcome);
         self.after(node, outcome, result);
+        self.settle(self.host(node));
     }
 
     pub fn crash(&mut self, node: usize) {
@@ -158,6 +162,7 @@ impl Lan {
             self.note(node, "wakes up");
             self.nodes[node].life = Life::Running;
             self.turn(node);
+            self.settle(self.host(node));
         }
     }
 
@@ -270,6 +275,7 @@ impl Lan {
         self.nodes[node].put(input);
         if self.nodes[node].life == Life::Running {
             self.turn(node);
+            self.settle(self.host(node));
         }
     }
 
@@ -297,6 +303,9 @@ impl Lan {
                 self.turn(node);
             }
         }
+        for host in 0..self.nodes.len() / self.members {
+            self.settle(host);
+        }
     }
 
     fn turn(&mut self, node: usize) {
@@ -306,7 +315,7 @@ impl Lan {
     }
 
     /// Sends what the turn has made, and judges it by what the others are.
-    fn after(&mut self, node: usize, outcome: Outcome, result: Result<(), String>) {
+    pub fn after(&mut self, node: usize, outcome: Outcome, result: Result<(), String>) {
         for line in &outcome.story {
             self.note(node, line);
         }
@@ -315,6 +324,9 @@ impl Lan {
         }
         if self.nodes[node].since == self.now {
             self.last_transition = self.now;
+        }
+        if outcome.contest {
+            self.announce_everywhere(node);
         }
         if outcome.acquired {
             self.no_stronger_master_is_heard(node);
@@ -325,7 +337,7 @@ impl Lan {
         }
         for bytes in &outcome.sent {
             for to in (0..self.nodes.len()).filter(|to| *to != node) {
-                if !self.cut[node][to] {
+                if !self.cut[node][to] && self.segment(node) == self.segment(to) {
                     self.send(source, to, bytes);
                 }
             }
@@ -389,7 +401,7 @@ impl Lan {
             std::panic::resume_unwind(Box::new(what.to_owned()));
         };
         let replay = match self.replay {
-            Some(seed) => format!("\nreplay: SEED={seed} cargo test --test sim seeds"),
+            Some((test, seed)) => format!("\nreplay: SEED={seed} cargo test --test sim {test}"),
             None => String::new(),
         };
         let routers: Vec<String> = self.nodes.iter().enumerate().map(describe).collect();

@@ -2,6 +2,8 @@
 //! go wrong between them. `tests/README.md` says how to replay a seed.
 
 mod faults;
+mod group;
+mod groups;
 mod invariants;
 mod lan;
 mod node;

@@ -6,6 +6,10 @@ use crate::vrrp::settings::Settings;
 use crate::vrrp::time::Instant;
 use crate::wire::{Interval, Priority};
 use core::net::IpAddr;
+use core::time::Duration;
+
+/// Before a router complains of its group: members of other intervals may still be listening.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// RFC 9568 §6.4.2.
 #[derive(Clone, Debug)]
@@ -26,7 +30,7 @@ pub(super) struct Backup {
     pub(super) other: Option<Heard>,
     /// A MASTER of lower priority than ours, whom we do not follow; the strongest of them.
     pub(super) lower: Option<Heard>,
-    /// We were MASTER until another spoke.
+    /// We were MASTER until another spoke, and the group has not heard of it yet.
     pub(super) yielded: bool,
     /// The timer has fired since we last heard a MASTER that we follow.
     pub(super) silent: bool,
@@ -87,6 +91,7 @@ impl Backup {
             since: self.since,
             master: Some(heard),
             other: before.or(self.other),
+            yielded: self.yielded,
             preempt_at,
             ..Self::waiting(heard.at, settings, ours, heard.interval)
         };
@@ -118,7 +123,7 @@ impl Backup {
         let wait = settings.master_down_interval(ours, self.active_adver_interval);
         self.overdue = true;
         self.silent = true;
-        self.group_waits_at = settings.grouped.then_some(now + wait);
+        self.group_waits_at = settings.grouped.then_some(now + wait.max(PATIENCE));
     }
 
     /// Where this BACKUP stands in its group.

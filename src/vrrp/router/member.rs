@@ -47,6 +47,7 @@ impl Router {
                 self.change(State::Backup(backup), Reason::GroupBackup, out);
             }
             (Command::Backup { rank }, State::Backup(backup)) if backup.yielded => {
+                backup.yielded = false;
                 backup.master_down_at = backup.master_down_at + interval * u32::from(rank);
             }
             (Command::Announce, State::Master(_)) => self.announce_after_contest(now, out),
