@@ -4,7 +4,9 @@
 mod faults;
 mod group;
 mod groups;
+mod interop;
 mod invariants;
+mod keepalived;
 mod lan;
 mod node;
 mod random;
