@@ -2,7 +2,6 @@
 //! `handle(now, event, &mut out)` and `deadline()`, and nothing here knows a clock, a descriptor or
 //! a log. After construction nothing allocates but the caller's list of actions, which is reused.
 
-mod backup;
 pub mod check;
 pub mod event;
 pub mod group;
