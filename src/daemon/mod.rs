@@ -6,6 +6,7 @@ mod addresses;
 mod checks;
 mod children;
 mod command;
+mod firewall;
 mod instance;
 mod interfaces;
 mod link;

@@ -58,17 +58,6 @@ pub enum Register {
     Two = 2,
 }
 
-/// How a value is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// It is the same.
-    Equal = 0,
-    /// It is at most as great.
-    AtMost = 3,
-    /// It is at least as great.
-    AtLeast = 5,
-}
-
 /// A part of a rule. They are worked off in order, until one does not hold. What has no register
 /// of its own uses the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +74,8 @@ pub enum Expr<'a> {
     LoadIp(u32, u32, Register),
     /// Loads bytes of what follows the IP header: offset and length.
     LoadTransport(u32, u32),
-    /// Goes on if what was loaded compares so with these bytes.
-    Compare(Op, &'a [u8]),
+    /// Goes on if these bytes were loaded.
+    Is(&'a [u8]),
     /// Goes on if what was loaded is in the set of this name.
     In(&'a str),
     /// Counts packets and bytes.
@@ -121,9 +110,10 @@ impl Expr<'_> {
             Self::LoadTransport(offset, length) => {
                 payload(to, Register::One, [TRANSPORT, offset, length]);
             }
-            Self::Compare(op, value) => expression(to, "cmp", |data| {
+            Self::Is(value) => expression(to, "cmp", |data| {
+                const EQUAL: u32 = 0;
                 number(data, 1, Register::One as u32);
-                number(data, 2, op as u32);
+                number(data, 2, EQUAL);
                 data.nested(3, |data| data.attribute(1, value));
             }),
             Self::In(set) => expression(to, "lookup", |data| {
@@ -230,11 +220,18 @@ impl Batch {
 
     /// Makes a set, if it is not there. `id` tells the sets of one batch apart.
     pub fn add_set(&mut self, name: &str, key: Key, id: u32) {
+        // What nft(8) wants to know of a key that is text: kind, length and value of "in the order of
+        // this machine's bytes".
+        let [a, b, c, d] = 1u32.to_ne_bytes();
+        let text = [0, 4, a, b, c, d];
         let (key_type, key_length) = key.parts();
         self.message(NEWSET, NLM_F_CREATE, |set| {
             set.attribute(NAME_OF_SET, &c_string(name));
             for (kind, value) in [(3, 0), (4, key_type), (5, key_length), (10, id)] {
                 number(set, kind, value);
+            }
+            if key == Key::Name {
+                set.attribute(13, &text);
             }
         });
     }

@@ -7,10 +7,9 @@ mod batch;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Batch, Expr, Hook, Key, Op, Register};
+pub use batch::{Batch, Expr, Hook, Key, Register};
 
 use super::{attributes, error_code, is_overrun, messages, text, Builder, Message, Netlink};
-use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -64,36 +63,22 @@ pub struct Refused {
     pub error: io::Error,
 }
 
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, error } = self;
-        write!(f, "{what}: {error}")
-    }
-}
-
 impl Refused {
     /// Something that was to be changed is not there.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.error.raw_os_error() == Some(libc::ENOENT)
     }
+}
 
-    /// The kernel has no nftables, or not all that was asked for.
-    #[must_use]
-    pub fn is_unsupported(&self) -> bool {
-        matches!(
-            self.error.raw_os_error(),
-            // No nfnetlink; no nftables below it (twice: in a batch and alone); no such family of
-            // tables, or type of chain or expression.
-            Some(
-                libc::EPROTONOSUPPORT
-                    | libc::EOPNOTSUPP
-                    | libc::EINVAL
-                    | libc::EAFNOSUPPORT
-                    | libc::ENOENT
-            )
-        )
-    }
+/// An error that a kernel without nftables gives, or one with only a part of it.
+#[must_use]
+pub fn is_unsupported(error: &io::Error) -> bool {
+    // In this order: no nfnetlink; no nftables below it, asked in a batch and without one; no tables
+    // of the family; no such type of chain or expression.
+    let errors =
+        [libc::EPROTONOSUPPORT, libc::EOPNOTSUPP, libc::EINVAL, libc::EAFNOSUPPORT, libc::ENOENT];
+    error.raw_os_error().is_some_and(|error| errors.contains(&error))
 }
 
 /// A socket for requests to nftables.

@@ -70,8 +70,8 @@ fn all_is_done_or_nothing() {
         batch.delete_element("e", &element(1));
         batch.add_set("f", Key::Ipv4, 10);
         let refused = nft.commit(&mut batch).unwrap_err();
-        assert!(refused.is_missing(), "{refused}");
-        assert!(refused.to_string().starts_with("an address: No such file"), "{refused}");
+        assert!(refused.is_missing(), "{refused:?}");
+        assert_eq!(refused.what, "an address");
         assert!(batch.is_empty(), "what failed is not tried again by itself");
         assert_eq!(nft.find(NFPROTO_INET, "test", "a").unwrap(), None);
         // Nothing of it is in the way of what comes next.
@@ -178,4 +178,13 @@ fn a_message_is_written_as_the_kernel_reads_it() {
     assert_eq!(all[3], (5, &[0, 0, 0, 1][..]));
     assert_eq!(all[4], (7, &b"filter\0"[..]));
     assert_eq!(header(0, SUBSYSTEM), [0, 0, 0, 10]);
+}
+
+#[test]
+fn what_a_kernel_without_nftables_says_is_known() {
+    let unsupported = |errno| is_unsupported(&io::Error::from_raw_os_error(errno));
+    for errno in [libc::EPROTONOSUPPORT, libc::EOPNOTSUPP, libc::EINVAL, libc::EAFNOSUPPORT] {
+        assert!(unsupported(errno), "{errno}");
+    }
+    assert!(!unsupported(libc::EPERM) && !unsupported(libc::ENOMEM));
 }
