@@ -7,6 +7,7 @@ mod build;
 mod checks;
 mod children;
 mod command;
+mod filter;
 mod firewall;
 mod instance;
 mod interfaces;
@@ -36,6 +37,7 @@ use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
 use children::Children;
+use filter::Filter;
 use instance::Instance;
 use link::Links;
 use mio::unix::SourceFd;
@@ -63,6 +65,7 @@ enum Source {
     Signals,
     LinkEvents,
     LinkRequests,
+    Nftables,
     Net(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
@@ -80,6 +83,7 @@ impl Source {
             Self::Signals => 1,
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
+            Self::Nftables => 4,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Child(token) => token,
         })
@@ -91,7 +95,8 @@ impl Source {
             (0, 0) => Self::Timer,
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
-            (0, _) => Self::LinkRequests,
+            (0, 3) => Self::LinkRequests,
+            (0, _) => Self::Nftables,
             (1, net) => Self::Net(net),
             _ => Self::Child(token.0),
         }
@@ -132,6 +137,7 @@ pub struct Daemon {
     /// More events of interfaces may be waiting than one turn takes.
     more_link_events: bool,
     addresses: Addresses,
+    filter: Filter,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -180,6 +186,7 @@ impl Daemon {
             links: Links::open()?,
             more_link_events: false,
             addresses: Addresses::default(),
+            filter: Filter::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -216,7 +223,9 @@ impl Daemon {
         self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
+        let before_us = self.addresses.any_there(&self.links);
         self.remove_leftovers();
+        self.start_filter(before_us)?;
         self.refresh_links();
         self.start_checks();
         for router in 0..self.routers.len() {
@@ -236,6 +245,7 @@ impl Daemon {
         while !self.stopped() {
             self.turn(&mut events)?;
         }
+        self.filter.firewall.remove();
         Ok(())
     }
 
@@ -268,6 +278,7 @@ impl Daemon {
             Source::Signals => self.read_signals(),
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
+            Source::Nftables => self.read_nftables(),
             Source::Net(net) => self.receive(net),
             Source::Child(token) => self.child_ready(token),
         }

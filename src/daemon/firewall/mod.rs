@@ -182,13 +182,12 @@ impl Firewall {
         }
     }
 
-    /// Takes in what has changed about nftables' rules; true if more may be waiting. A table that
-    /// was removed is put back.
-    pub fn read_news(&mut self) -> bool {
-        let Some(news) = &mut self.news else { return false };
-        let (deleted, more) = news.drain(NFPROTO_INET, TABLE).unwrap_or_else(|error| {
+    /// Takes in what has changed about nftables' rules. A table that was removed is put back.
+    pub fn read_news(&mut self) {
+        let Some(news) = &mut self.news else { return };
+        let deleted = news.drain(NFPROTO_INET, TABLE).unwrap_or_else(|error| {
             log::error!("cannot hear of changes of nftables: {error}");
-            (true, false)
+            true
         });
         if deleted && matches!(self.find(), Ok(None)) {
             if self.failure.is_none() {
@@ -196,7 +195,6 @@ impl Firewall {
             }
             self.build();
         }
-        more
     }
 
     /// The whole table, as it should be. What is there already stays.
@@ -212,8 +210,9 @@ impl Firewall {
                 }
             }
             (Err(why), failed) => {
+                let why = format!("cannot make the nftables table inet {TABLE}: {why}");
                 if failed.as_ref() != Some(&why) {
-                    log::error!("cannot make the nftables table inet {TABLE}: {why}");
+                    log::error!("{why}");
                 }
                 self.failure = Some(why);
             }

@@ -267,12 +267,13 @@ impl News {
         Ok(Self { socket, buffer: Vec::new() })
     }
 
-    /// Takes in what has come, or as much as is taken at a time: whether a table was deleted, and
-    /// whether more may be waiting. If news were lost, it may have been.
+    /// Takes in what has come, or as much as is taken at a time: whether a table may have been
+    /// deleted. That is so as well if news were lost, or not all were taken: whoever looks then
+    /// knows what the rest would say.
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn drain(&mut self, family: u8, table: &str) -> io::Result<(bool, bool)> {
+    pub fn drain(&mut self, family: u8, table: &str) -> io::Result<bool> {
         let mut deleted = false;
         for _ in 0..TURN {
             match self.socket.receive(&mut self.buffer) {
@@ -280,12 +281,12 @@ impl News {
                     let all = self.buffer.get(..length).unwrap_or_default();
                     deleted |= messages(all).any(|message| is_deleted(&message, family, table));
                 }
-                Ok(None) => return Ok((deleted, false)),
+                Ok(None) => return Ok(deleted),
                 Err(error) if is_overrun(&error) => deleted = true,
                 Err(error) => return Err(error),
             }
         }
-        Ok((deleted, true))
+        Ok(true)
     }
 }
 
