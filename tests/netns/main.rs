@@ -5,6 +5,7 @@ mod accept;
 mod checks;
 mod dissect;
 mod elections;
+mod frr;
 mod hostile;
 mod interop;
 mod itself;

@@ -4,10 +4,11 @@ use super::advice::Notes;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::value::{describe, time, without_unit};
-use super::{accept, address, track};
+use super::{accept, address, route, rule, track};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Election, Format, Notify, Transport, V3Checksum, VrrpInstance};
+use crate::config::{Format, Notify, Transport, V3Checksum, VrrpInstance};
+use crate::vrrp::settings::Election;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -17,7 +18,7 @@ pub fn read(
     name: &Word,
     section: &Section,
     globals: &Settings<'_>,
-    checks: &track::Checks<'_>,
+    scripts: &track::Known<'_>,
     notes: &mut Notes,
     report: &mut Report,
 ) -> Option<VrrpInstance> {
@@ -36,7 +37,11 @@ pub fn read(
     let nopreempt = nopreempt(&settings, report);
     let auth_pass = authentication(&settings, version, notes, report);
     let virtual_ipaddress = address::read(&settings, report);
-    let track_script = track::read(&settings, checks, report);
+    let track_script = track::track_script(&settings, scripts, report);
+    let virtual_ipaddress_excluded = address::excluded(&settings, &virtual_ipaddress, report);
+    let list = |word| settings.value(word);
+    let virtual_routes = route::read("virtual_routes", list("virtual_routes"), report);
+    let virtual_rules = rule::read("virtual_rules", list("virtual_rules"), report);
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
@@ -60,6 +65,9 @@ pub fn read(
         v3_checksum: v3_checksum(&settings),
         auth_pass,
         virtual_ipaddress,
+        virtual_ipaddress_excluded,
+        virtual_routes,
+        virtual_rules,
         track_script,
         garp_master_delay,
         garp_master_repeat,
@@ -70,6 +78,7 @@ pub fn read(
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
         election: Election::default(),
+        dont_track_primary: false,
         transport: Transport::default(),
         track: Vec::new(),
         notify: notify(&settings),

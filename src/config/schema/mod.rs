@@ -3,15 +3,20 @@
 
 mod accept;
 mod address;
+mod address_part;
 mod advice;
 mod command;
 mod compare;
+mod fixed;
 mod instance;
+mod route;
+mod rule;
 mod script;
 mod settings;
 pub(super) mod table;
 mod track;
 pub(super) mod value;
+pub(super) mod words;
 
 use super::dialect::refusal;
 use super::error::{quote, Place, Report};
@@ -25,6 +30,7 @@ pub use table::most_words;
 use table::{GLOBAL_DEFS, SECTIONS, TABLES};
 pub(super) use value::did_you_mean;
 pub use value::{time, truth};
+pub use words::words_of;
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
 pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -43,8 +49,8 @@ pub fn has_name(keyword: &str) -> Option<bool> {
     SECTIONS.iter().find(|section| section.word == keyword).map(|section| section.named)
 }
 
-/// Where each `vrrp_script` is in [`Config::vrrp_script`], by name.
-type Scripts<'a> = BTreeMap<&'a str, usize>;
+/// The names of the sections of a kind, and which of them has each.
+type Names<'a> = BTreeMap<&'a str, usize>;
 
 /// Makes the configuration. Reports all that is wrong; then the configuration holds what could be
 /// read all the same, and is not to be used.
@@ -55,15 +61,14 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     let globals = read_globals(tree, report);
     let scripts = named(tree, "vrrp_script", bounds::SCRIPTS, report);
     let instances = named(tree, "vrrp_instance", bounds::INSTANCES, report);
-    let by_name: Scripts<'_> =
-        scripts.iter().enumerate().map(|(index, (name, _))| (name.text.as_str(), index)).collect();
+    let script_names = numbered(&scripts);
 
     let mut notes = Notes::default();
     let vrrp_script: Vec<_> = scripts
         .iter()
         .map(|(name, section)| script::read(name, section, &mut notes, report))
         .collect();
-    let checks = track::Checks { by_name: &by_name, scripts: &vrrp_script };
+    let checks = track::scripts(&script_names, &vrrp_script);
     let vrrp_instance: Vec<_> = instances
         .iter()
         .map(|(name, section)| instance::read(name, section, &globals, &checks, &mut notes, report))
@@ -80,7 +85,11 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     let readable: Vec<_> = vrrp_instance.iter().flatten().collect();
     compare::routers(&readable, &notes.routers, report);
     compare::addresses(&readable, report);
+    let (static_ipaddress, static_routes, static_rules) = fixed::read(tree, report);
     let config = Config {
+        static_ipaddress,
+        static_routes,
+        static_rules,
         global_defs: global_defs(&globals, report),
         vrrp_script: vrrp_script.into_iter().flatten().collect(),
         vrrp_instance: vrrp_instance.into_iter().flatten().collect(),
@@ -164,6 +173,11 @@ fn named<'a>(
         }
     }
     sections
+}
+
+/// Which of the sections has which name.
+fn numbered<'a>(sections: &[(&'a Word, &'a Section)]) -> Names<'a> {
+    sections.iter().enumerate().map(|(index, (name, _))| (name.text.as_str(), index)).collect()
 }
 
 /// Names stand in messages, in the arguments of scripts and in their environment. One that begins or
@@ -287,6 +301,23 @@ mod tests {
             let config = build(&tree, &mut report);
             assert_eq!(report.error_count(), 0, "{report}");
             assert_eq!(config.vrrp_instance[0].track_script[0].weight.value(), weight);
+        }
+    }
+
+    /// As keepalived does it: `reverse` of the script holds where the entry does not say otherwise.
+    #[test]
+    fn a_weight_says_what_it_changes() {
+        for (words, value, reverse) in [
+            (&["chk_haproxy"][..], 20, true),
+            (&["chk_haproxy", "weight", "-5"], -5, true),
+            (&["chk_haproxy", "weight", "5", "noreverse"], 5, false),
+            (&["chk_haproxy", "weight", "5", "reverse"], 5, true),
+        ] {
+            let mut tree = seed();
+            tree.sections[2].entries[7] = list("track_script", &[words]);
+            let weight =
+                build(&tree, &mut Report::new("f", "")).vrrp_instance[0].track_script[0].weight;
+            assert_eq!((weight.value(), weight.reverse()), (value, reverse), "{words:?}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Every keyword: one table for each section.
 
+use crate::vrrp::bounds;
+
 /// What a keyword takes.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -22,8 +24,8 @@ pub enum Kind {
     Script,
     /// A user and perhaps a group: a string of one or two words, or a list.
     User,
-    /// -253 to 253 and perhaps `reverse`.
-    Weight,
+    /// A number up to so much, either way, and perhaps `reverse`.
+    Weight(i16),
     /// What the schema reads by itself: in words what it takes.
     Special(&'static str),
 }
@@ -61,6 +63,7 @@ const REPEAT_OR_NONE: Kind = Kind::Integer(0, 255);
 const DELAY: Kind = Kind::Time(0, true);
 const REFRESH: Kind = Kind::Time(1000, true);
 const RUN: Kind = Kind::Time(1, false);
+const WEIGHT: Kind = Kind::Weight(bounds::WEIGHT);
 const CHECKSUM: Kind = Kind::Choice(&["auto", "rfc9568", "pseudo-header"]);
 
 /// `global_defs`. A default that belongs to an instance or a script stands there.
@@ -90,7 +93,7 @@ pub const VRRP_SCRIPT: &[Key] = &[
     key("timeout", RUN, ""),
     key("fall", Kind::Integer(1, 10_000), "1"),
     key("rise", Kind::Integer(1, 10_000), "1"),
-    key("weight", Kind::Weight, "0"),
+    key("weight", WEIGHT, "0"),
     key("user", Kind::User, ""),
     key("init_fail", Kind::Flag, "false"),
     key("only_while", Kind::Choice(STATES), ""),
@@ -120,6 +123,10 @@ pub const VRRP_INSTANCE: &[Key] = &[
     shared("v3_checksum", CHECKSUM, "auto", "v3_checksum"),
     key("authentication", Kind::Special("a table of auth_type and auth_pass"), ""),
     key("virtual_ipaddress", Kind::Special("a list of addresses"), ""),
+    key("virtual_ipaddress_excluded", Kind::Special("a list of addresses"), ""),
+    key("no_virtual_ipaddress", Kind::Flag, "false"),
+    key("virtual_routes", Kind::Special("a list of routes"), ""),
+    key("virtual_rules", Kind::Special("a list of rules"), ""),
     key("track_script", Kind::Special("a list of names"), ""),
     shared("garp_master_delay", DELAY, "5", "vrrp_garp_master_delay"),
     shared("garp_master_repeat", REPEAT, "5", "vrrp_garp_master_repeat"),
@@ -151,11 +158,109 @@ pub const VIRTUAL_IPADDRESS: &[Key] = &[
     key("brd", Kind::Special("an address, + or -"), ""),
     key("broadcast", Kind::Special("an address, + or -"), ""),
     key("scope", Kind::Special("global, site, link, host or 0 to 254"), ""),
+    key("peer", Kind::Special("ADDRESS[/LENGTH]"), ""),
+    key("preferred_lft", Kind::Special("seconds, or forever"), ""),
+    key("home", Kind::Flag, "false"),
+    key("-nodad", Kind::Flag, "false"),
+    key("mngtmpaddr", Kind::Flag, "false"),
+    key("noprefixroute", Kind::Flag, "false"),
+    key("autojoin", Kind::Flag, "false"),
+    key("no_track", Kind::Flag, "false"),
 ];
 
-/// An entry of `track_script`, as a table.
-pub const TRACK_SCRIPT: &[Key] =
-    &[key("name", Kind::Text, ""), key("weight", Kind::Weight, ""), key("reverse", Kind::Flag, "")];
+/// An entry of `track_script` or of another list of what is tracked, as a table.
+pub const TRACK_ENTRY: &[Key] = &track_entry(bounds::WEIGHT);
+
+/// The same of a list of files or processes.
+pub const HEAVY_ENTRY: &[Key] = &track_entry(bounds::HEAVIEST);
+
+const fn track_entry(most: i16) -> [Key; 3] {
+    [
+        key("name", Kind::Text, ""),
+        key("weight", Kind::Weight(most), ""),
+        key("reverse", Kind::Flag, ""),
+    ]
+}
+/// `static_ipaddress`, `static_routes`, `static_rules`: one list each.
+pub const STATIC_IPADDRESS: &[Key] = &[key("address", Kind::Special("a list of addresses"), "")];
+pub const STATIC_ROUTES: &[Key] = &[key("route", Kind::Special("a list of routes"), "")];
+pub const STATIC_RULES: &[Key] = &[key("rule", Kind::Special("a list of rules"), "")];
+
+/// The words of a line of `virtual_routes`.
+const VIRTUAL_ROUTES: &[Key] = &[
+    word("to"),
+    word("inet"),
+    word("inet6"),
+    word("unicast"),
+    word("local"),
+    word("blackhole"),
+    word("unreachable"),
+    word("prohibit"),
+    word("throw"),
+    word("via"),
+    word("dev"),
+    word("onlink"),
+    word("nexthop"),
+    word("weight"),
+    word("src"),
+    word("table"),
+    word("metric"),
+    word("priority"),
+    word("preference"),
+    word("scope"),
+    word("tos"),
+    word("dsfield"),
+    word("protocol"),
+    word("pref"),
+    word("mtu"),
+    word("advmss"),
+    word("hoplimit"),
+    word("initcwnd"),
+    word("initrwnd"),
+    word("quickack"),
+    word("window"),
+    word("cwnd"),
+    word("ssthresh"),
+    word("reordering"),
+    word("lock"),
+    word("no_track"),
+];
+
+/// The words of a line of `virtual_rules`.
+const VIRTUAL_RULES: &[Key] = &[
+    word("not"),
+    word("inet"),
+    word("inet6"),
+    word("from"),
+    word("to"),
+    word("tos"),
+    word("dsfield"),
+    word("fwmark"),
+    word("iif"),
+    word("oif"),
+    word("uidrange"),
+    word("ipproto"),
+    word("sport"),
+    word("dport"),
+    word("preference"),
+    word("priority"),
+    word("protocol"),
+    word("table"),
+    word("lookup"),
+    word("suppress_prefixlength"),
+    word("goto"),
+    word("nop"),
+    word("blackhole"),
+    word("unreachable"),
+    word("prohibit"),
+    word("type"),
+    word("no_track"),
+];
+
+/// A word of a line, which no syntax has by itself.
+const fn word(word: &'static str) -> Key {
+    key(word, Kind::Special("a word of a line"), "")
+}
 
 /// A command of an instance, as a table.
 pub const COMMAND: &[Key] = &[key("script", Kind::Script, ""), key("user", Kind::User, "")];
@@ -176,13 +281,18 @@ pub const SECTIONS: &[Section] = &[
     Section { word: "global_defs", named: false, keys: GLOBAL_DEFS },
     Section { word: "vrrp_script", named: true, keys: VRRP_SCRIPT },
     Section { word: "vrrp_instance", named: true, keys: VRRP_INSTANCE },
+    Section { word: "static_ipaddress", named: false, keys: STATIC_IPADDRESS },
+    Section { word: "static_routes", named: false, keys: STATIC_ROUTES },
+    Section { word: "static_rules", named: false, keys: STATIC_RULES },
 ];
 
 /// The tables in an instance.
 pub const TABLES: &[Section] = &[
     Section { word: "authentication", named: false, keys: AUTHENTICATION },
     Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
-    Section { word: "track_script", named: false, keys: TRACK_SCRIPT },
+    Section { word: "track_script", named: false, keys: TRACK_ENTRY },
+    Section { word: "virtual_routes", named: false, keys: VIRTUAL_ROUTES },
+    Section { word: "virtual_rules", named: false, keys: VIRTUAL_RULES },
     Section { word: "command", named: false, keys: COMMAND },
 ];
 
@@ -198,7 +308,7 @@ pub fn most_words(section: &str, word: &str) -> Option<usize> {
         | Kind::Time(..)
         | Kind::Choice(_)
         | Kind::Script => Some(1),
-        Kind::User | Kind::Weight => Some(2),
+        Kind::User | Kind::Weight(_) => Some(2),
         Kind::Command => Some(3),
         Kind::Special(_) if matches!(word, "advert_int" | "auth_pass") => Some(1),
         Kind::Special(_) => None,

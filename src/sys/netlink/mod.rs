@@ -3,6 +3,8 @@
 
 pub mod nft;
 
+pub mod forwarding;
+
 use super::{cvt, cvt_len, if_ready, retry, socket};
 use std::io;
 use std::mem;
