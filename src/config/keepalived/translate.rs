@@ -1,7 +1,7 @@
 //! What keepalived makes of values that vipd would not take: harmless ones are put right, as it does,
 //! and told.
 
-use super::addresses::{address_words, addresses, leave_out_ipv6};
+use super::addresses::{address_words, addresses, is_ipv6};
 use super::checks::{first_scripts, late_scripts, tracked};
 use super::routes::routes;
 use crate::config::error::{quote, Place, Report};
@@ -36,7 +36,6 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
         addresses(&mut entry.value, report);
     }
     routes(tree, report);
-    leave_out_ipv6(tree, report);
 }
 
 /// The one word behind a keyword.
@@ -114,7 +113,13 @@ fn instance(
     for word in ["garp_master_repeat", "garp_master_refresh_repeat"] {
         one_for_none(section, word, report);
     }
-    let version = word_of(section, "version").unwrap_or_else(|| global_version.into());
+    let version = match is_ipv6(section) {
+        true => {
+            version_3_alone(section, report);
+            "3".into()
+        }
+        false => word_of(section, "version").unwrap_or_else(|| global_version.into()),
+    };
     state(section, report);
     if version == "3" {
         no_authentication(section, "VRRPv3 has none", "leave it out, or use version 2", report);
@@ -138,6 +143,19 @@ fn instance(
             _ => {}
         }
     }
+}
+
+/// VRRPv2 has no IPv6, and keepalived speaks version 3 whatever was said.
+fn version_3_alone(section: &mut Section, report: &mut Report) {
+    section.entries.retain(|entry| {
+        let other = entry.value.word().filter(|word| word.text != "3");
+        let Some(word) = other.filter(|_| entry.word.text == "version") else {
+            return true;
+        };
+        let message = format!("version {}: IPv6 has version 3 alone, which is taken", word.text);
+        report.warning(word.place, message).help("write version 3, or leave it out");
+        false
+    });
 }
 
 /// A state that is none has no effect, as one that is one has none.
