@@ -21,7 +21,7 @@ pub mod toml;
 pub mod tree;
 pub mod uci;
 
-pub use model::{Notify, Track, Tracked, Transport, UnicastPeer, VrrpSyncGroup};
+pub use model::{NoAcceptFailure, Notify, Track, Tracked, Transport, UnicastPeer, VrrpSyncGroup};
 
 use crate::vrrp::settings::Election;
 use crate::vrrp::tracker::Weight;
@@ -59,6 +59,8 @@ pub struct GlobalDefs {
     pub router_id: Option<String>,
     /// `script_user`: who runs scripts that name nobody. Default: whoever runs vipd.
     pub script_user: Option<ScriptUser>,
+    /// `no_accept_failure`. Default warn.
+    pub no_accept_failure: NoAcceptFailure,
 }
 
 /// A user and perhaps a group, by name or number, as written.
@@ -147,6 +149,9 @@ pub struct VrrpInstance {
     pub nopreempt: bool,
     /// `fast_handover`: wait only the skew time when the MASTER falls below us. Default true.
     pub fast_handover: bool,
+    /// `accept`, `no_accept`: the MASTER takes packets for its addresses. An owner takes them always.
+    /// Default true.
+    pub accept: bool,
     /// `skip_check_adv_addr`: in VRRPv2, take adverts with another address list. Default false.
     pub skip_check_adv_addr: bool,
     /// `v3_checksum`. Default auto.

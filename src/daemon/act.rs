@@ -20,7 +20,9 @@ impl Daemon {
         while !self.pending.is_empty() {
             let mut actions = std::mem::take(&mut self.pending);
             self.advertise(&actions);
+            self.filter(&actions, Action::Acquire);
             self.change_addresses(&actions);
+            self.filter(&actions, Action::Release);
             self.announce(&actions);
             for (router, action) in &actions {
                 self.tell(*router, action);

@@ -27,6 +27,9 @@ pub struct VirtualRouter {
     pub link: usize,
     /// Its virtual addresses, by number in the table of addresses.
     pub vips: Vec<usize>,
+    /// What keeps packets from its virtual addresses, by number in the firewall; empty if it takes
+    /// them.
+    pub no_accept: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
     /// The announcements of its addresses.

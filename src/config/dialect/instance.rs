@@ -6,7 +6,6 @@ use super::{
     OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
 };
 
-const ACCEPT: &str = "it is not needed, the MASTER always answers on its addresses";
 const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole seconds, VRRPv3 \
                           hundredths of a second; out of its range it is an error";
 const EXCLUDED: &str =
@@ -17,6 +16,8 @@ const HMAC: &str = "adverts are neither signed nor checked; routers that want si
                     ours, and both become MASTER";
 const MAC: &str = "addresses keep the MAC address of their interface, and hosts learn the new one \
                    by gratuitous ARP";
+const NO_ACCEPT: &str =
+    "it needs nftables, and what the addresses send is not dropped; off means off";
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
 const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
                       its turn is skipped";
@@ -51,8 +52,8 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "virtual_routes"             List     Differs, ROUTES;
     "virtual_rules"              List     Differs, ROUTES;
     "promote_secondaries"        Line     Later, SECONDARIES;
-    "accept"                     Line     Ignored, ACCEPT;
-    "no_accept"                  Line     Later, "the MASTER answers on its addresses all the same";
+    "accept"                     Line     Differs, "off means no_accept, and both are an error";
+    "no_accept"                  Line     Differs, NO_ACCEPT;
     "native_ipv6"                Line     Ignored,
         "it is not needed, the addresses tell their family";
 

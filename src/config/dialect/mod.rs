@@ -186,6 +186,7 @@ const OWN: &[Table] = &[
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
         "notify_timeout"     Line           Same, "";
+        "no_accept_failure"  Line           Same, "";
     },
     rows! { "vrrp_script":
         "only_while"         Line           Same, "";

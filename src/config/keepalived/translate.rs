@@ -188,8 +188,14 @@ fn state(section: &mut Section, report: &mut Report) {
 /// Words that keepalived makes something else of than they say, or nothing. Here they mean what they
 /// say, and whoever relies on the rest is told.
 fn literally(section: &Section, report: &mut Report) {
-    const OFF_IS_ON: [&str; 4] =
-        ["nopreempt", "skip_check_adv_addr", "vrrp_skip_check_adv_addr", "v3_checksum_as_v2"];
+    const OFF_IS_ON: [&str; 6] = [
+        "accept",
+        "no_accept",
+        "nopreempt",
+        "skip_check_adv_addr",
+        "vrrp_skip_check_adv_addr",
+        "v3_checksum_as_v2",
+    ];
     let master = word_of(section, "state").is_some_and(|state| state == "MASTER");
     let owner = word_of(section, "priority").is_some_and(|priority| priority == "255");
     for Entry { word, value } in &section.entries {

@@ -4,7 +4,7 @@ use super::advice::Notes;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::value::{describe, time, without_unit};
-use super::{address, route, rule, track};
+use super::{accept, address, route, rule, track};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
 use crate::config::{Format, Notify, Transport, V3Checksum, VirtualIpAddress, VrrpInstance};
@@ -56,6 +56,7 @@ pub fn read(
         version,
         advert_int,
         nopreempt,
+        accept: accept::read(&settings, report),
         fast_handover: settings.flag("fast_handover").unwrap_or(true),
         skip_check_adv_addr: settings.flag("skip_check_adv_addr").unwrap_or(false),
         v3_checksum: v3_checksum(&settings),

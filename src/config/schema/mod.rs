@@ -1,6 +1,7 @@
 //! [`Tree`] to [`Config`]: every keyword, what it takes, what it is by default, and what fits
 //! together.
 
+mod accept;
 mod address;
 mod address_part;
 mod advice;
@@ -208,7 +209,11 @@ fn global_defs(globals: &Settings<'_>, report: &mut Report) -> GlobalDefs {
                        others could change is refused";
         report.warning(globals.place_of("enable_script_security"), message);
     }
-    GlobalDefs { router_id: globals.text("router_id"), script_user: globals.user("script_user") }
+    GlobalDefs {
+        router_id: globals.text("router_id"),
+        script_user: globals.user("script_user"),
+        no_accept_failure: accept::failure(globals),
+    }
 }
 
 #[cfg(test)]

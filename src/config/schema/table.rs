@@ -82,6 +82,7 @@ pub const GLOBAL_DEFS: &[Key] = &[
     key("v3_checksum", CHECKSUM, ""),
     key("fast_handover", Kind::Flag, ""),
     key("notify_timeout", RUN, ""),
+    key("no_accept_failure", Kind::Choice(&["warn", "fault"]), "warn"),
 ];
 
 /// `vrrp_script`.
@@ -115,6 +116,8 @@ pub const VRRP_INSTANCE: &[Key] = &[
     key("advert_int", Kind::Special("seconds"), "1"),
     key("preempt", Kind::Flag, ""),
     key("nopreempt", Kind::Flag, ""),
+    key("accept", Kind::Flag, ""),
+    key("no_accept", Kind::Flag, ""),
     shared("fast_handover", Kind::Flag, "true", "fast_handover"),
     shared("skip_check_adv_addr", Kind::Flag, "false", "vrrp_skip_check_adv_addr"),
     shared("v3_checksum", CHECKSUM, "auto", "v3_checksum"),
