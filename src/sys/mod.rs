@@ -7,9 +7,11 @@
 
 pub mod clock;
 pub mod host;
+pub mod inotify;
 pub mod netlink;
 pub mod netns;
 pub mod packet;
+pub mod proc_events;
 pub mod process;
 pub mod raw;
 pub mod signalfd;

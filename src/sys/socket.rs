@@ -1,5 +1,6 @@
 //! What all kinds of sockets have in common.
 
+use super::raw::Instruction;
 use super::{cvt, owned};
 use std::io;
 use std::mem;
@@ -55,6 +56,17 @@ pub(super) fn set<T: Copy>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> io
         )
     })
     .map(drop)
+}
+
+/// Sets a classic BPF program that says what is received; EINVAL if it is not valid.
+pub(super) fn filter(fd: &OwnedFd, filter: &[Instruction]) -> io::Result<()> {
+    let mut program: Vec<libc::sock_filter> = filter
+        .iter()
+        .map(|op| libc::sock_filter { code: op.code, jt: op.jt, jf: op.jf, k: op.k })
+        .collect();
+    let len = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = libc::sock_fprog { len, filter: program.as_mut_ptr() };
+    set(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
 
 /// A receive buffer of so many bytes, beyond the system's limit if we may; 0 leaves it alone.

@@ -154,13 +154,7 @@ impl RawSocket {
     /// # Errors
     /// EINVAL if the program is not valid.
     pub fn attach_filter(&self, filter: &[Instruction]) -> io::Result<()> {
-        let mut program: Vec<libc::sock_filter> = filter
-            .iter()
-            .map(|op| libc::sock_filter { code: op.code, jt: op.jt, jf: op.jf, k: op.k })
-            .collect();
-        let len = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let program = libc::sock_fprog { len, filter: program.as_mut_ptr() };
-        socket::set(&self.fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+        socket::filter(&self.fd, filter)
     }
 
     fn discard_queue(&self) {
