@@ -5,6 +5,7 @@
 mod backup;
 pub mod check;
 pub mod event;
+pub mod group;
 pub mod process;
 pub mod reason;
 mod remarks;
