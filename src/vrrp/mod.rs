@@ -4,6 +4,7 @@
 
 mod backup;
 pub mod check;
+pub mod debounce;
 pub mod event;
 pub mod reason;
 mod remarks;
