@@ -17,7 +17,7 @@ pub fn read(
     name: &Word,
     section: &Section,
     globals: &Settings<'_>,
-    checks: &track::Checks<'_>,
+    scripts: &track::Known<'_>,
     notes: &mut Notes,
     report: &mut Report,
 ) -> Option<VrrpInstance> {
@@ -36,7 +36,7 @@ pub fn read(
     let nopreempt = nopreempt(&settings, report);
     let auth_pass = authentication(&settings, version, notes, report);
     let virtual_ipaddress = address::read(&settings, report);
-    let track_script = track::read(&settings, checks, report);
+    let track_script = track::track_script(&settings, scripts, report);
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
