@@ -108,11 +108,8 @@ impl Attempt {
 }
 
 /// getpeername or getsockname.
-type NameOf = unsafe extern "C" fn(
-    libc::c_int,
-    *mut libc::sockaddr,
-    *mut libc::socklen_t,
-) -> libc::c_int;
+type NameOf =
+    unsafe extern "C" fn(libc::c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> libc::c_int;
 
 /// An address with its port as the kernel wants it.
 fn with_port(to: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {

@@ -8,9 +8,8 @@ use super::{clock, cvt_len, retry};
 pub fn random() -> u64 {
     let mut bytes = [0u8; 8];
     // SAFETY: `bytes` is writable for its length until the call returns.
-    let mut fill = || unsafe {
-        libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK)
-    };
+    let mut fill =
+        || unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
     match retry(|| cvt_len(fill())) {
         Ok(8) => u64::from_ne_bytes(bytes),
         _ => clock::monotonic().wrapping_mul(0x9e37_79b9_7f4a_7c15),

@@ -34,14 +34,7 @@ impl Debounce {
     /// One that is not there.
     #[must_use]
     pub const fn new(down_delay: Duration, up_delay: Duration) -> Self {
-        Self {
-            down_delay,
-            up_delay,
-            running: false,
-            up: false,
-            seen_up: false,
-            settles_at: None,
-        }
+        Self { down_delay, up_delay, running: false, up: false, seen_up: false, settles_at: None }
     }
 
     /// Whether it counts as up.
