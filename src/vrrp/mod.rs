@@ -6,6 +6,7 @@ mod backup;
 pub mod check;
 pub mod debounce;
 pub mod event;
+pub mod group;
 pub mod reason;
 mod remarks;
 pub mod router;

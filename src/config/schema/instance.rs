@@ -8,7 +8,8 @@ use super::value::{describe, time, without_unit};
 use super::{address, track};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Election, Format, Notify, Transport, V3Checksum, VrrpInstance};
+use crate::config::{Format, Notify, Transport, V3Checksum, VrrpInstance};
+use crate::vrrp::settings::Election;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -71,6 +72,7 @@ pub fn read(
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
         election: Election::default(),
+        dont_track_primary: false,
         transport: Transport::default(),
         track,
         dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
