@@ -13,6 +13,7 @@ pub mod keepalived;
 mod lenient;
 pub mod model;
 pub(crate) mod nearest;
+pub mod probe;
 pub mod schema;
 pub mod source;
 mod text;
@@ -21,6 +22,7 @@ pub mod tree;
 pub mod uci;
 
 pub use model::{Notify, Track, Tracked, Transport, UnicastPeer, VrrpSyncGroup};
+pub use probe::{InterfaceDelays, TrackPing, TrackRoute, TrackTcp};
 
 use crate::vrrp::settings::Election;
 use crate::vrrp::tracker::Weight;
@@ -42,6 +44,14 @@ pub struct Config {
     pub vrrp_instance: Vec<VrrpInstance>,
     /// `vrrp_sync_group NAME`, in the order of the file.
     pub vrrp_sync_group: Vec<VrrpSyncGroup>,
+    /// `track_route NAME`, in the order of the file.
+    pub track_route: Vec<TrackRoute>,
+    /// `track_tcp NAME`, in the order of the file.
+    pub track_tcp: Vec<TrackTcp>,
+    /// `track_ping NAME`, in the order of the file.
+    pub track_ping: Vec<TrackPing>,
+    /// `interface_up_down_delays`, in the order of the file.
+    pub interface_up_down_delays: Vec<InterfaceDelays>,
 }
 
 /// `global_defs`: what holds for all. Defaults of an instance are already applied to the instances.
@@ -170,6 +180,8 @@ pub struct VrrpInstance {
     pub transport: Transport,
     /// `track_interface` and all other trackers but scripts.
     pub track: Vec<Track>,
+    /// `dont_track_primary`: its own interface may be down. Default false.
+    pub dont_track_primary: bool,
     /// Its notify scripts.
     pub notify: Notify,
 }

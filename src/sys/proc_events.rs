@@ -70,7 +70,7 @@ impl ProcEvents {
     pub fn open() -> io::Result<Self> {
         let fd = socket::open(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_CONNECTOR)?;
         socket::receive_buffer(&fd, RECEIVE_BUFFER)?;
-        socket::filter(&fd, &filter())?;
+        socket::attach_filter(&fd, &filter())?;
         // SAFETY: all-zero is a valid sockaddr_nl.
         let mut name: libc::sockaddr_nl = unsafe { mem::zeroed() };
         name.nl_family = libc::AF_NETLINK as _;

@@ -58,8 +58,27 @@ pub(super) fn set<T: Copy>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> io
     .map(drop)
 }
 
-/// Sets a classic BPF program that says what is received; EINVAL if it is not valid.
-pub(super) fn filter(fd: &OwnedFd, filter: &[Instruction]) -> io::Result<()> {
+/// From now on it sends and hears through this interface alone.
+pub(super) fn bind_to_device(fd: &OwnedFd, interface: &str) -> io::Result<()> {
+    // The kernel would cut off a name that is too long, and unbind for an empty one.
+    if interface.is_empty() || interface.len() >= libc::IF_NAMESIZE {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    // SAFETY: the name is readable for its length.
+    cvt(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            interface.as_ptr().cast(),
+            interface.len() as libc::socklen_t,
+        )
+    })
+    .map(drop)
+}
+
+/// From now on it hears only what a classic BPF program lets through; EINVAL if that is not valid.
+pub(super) fn attach_filter(fd: &OwnedFd, filter: &[Instruction]) -> io::Result<()> {
     let mut program: Vec<libc::sock_filter> = filter
         .iter()
         .map(|op| libc::sock_filter { code: op.code, jt: op.jt, jf: op.jf, k: op.k })

@@ -4,6 +4,7 @@
 
 mod backup;
 pub mod check;
+pub mod debounce;
 pub mod event;
 pub mod group;
 pub mod process;
@@ -29,6 +30,10 @@ pub mod bounds {
     pub const INSTANCES: usize = 4096;
     /// Check scripts of one daemon.
     pub const SCRIPTS: usize = 1024;
+    /// `track_route` of one daemon.
+    pub const ROUTES: usize = 64;
+    /// `track_tcp` of one daemon, each of which has one descriptor at most; and `track_ping`.
+    pub const PROBES: usize = 512;
     /// Octets of a name: of an instance, a script, a group.
     pub const NAME: usize = 64;
     /// What a weight may say, either way (V3-019: the sum is clamped to 1..=254 in the end).

@@ -154,7 +154,15 @@ fn items(value: &Value) -> Vec<ItemPart<'_>> {
 
 /// Whether each item of a keyword's list stands for itself. The words of a command do not.
 fn is_list(section: &str, word: &str) -> bool {
-    section == "vrrp_instance" && matches!(word, "virtual_ipaddress" | "track_script")
+    const LISTS: [&str; 6] = [
+        "virtual_ipaddress",
+        "track_script",
+        "track_interface",
+        "track_route",
+        "track_tcp",
+        "track_ping",
+    ];
+    section == "vrrp_instance" && LISTS.contains(&word)
 }
 
 /// The offset of the byte behind a place.

@@ -14,6 +14,8 @@ const EXTRA: &str =
     "addresses on other interfaces are announced like the rest; garp_master_refresh repeats it";
 const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
                     ours, and both become MASTER";
+const INTERFACES: &str = "several that are down are all waited for, and the interface of the \
+                          instance may be among them";
 const MAC: &str = "addresses keep the MAC address of their interface, and hosts learn the new one \
                    by gratuitous ARP";
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
@@ -21,6 +23,8 @@ const NOTIFY: &str = "one script of the instance runs at a time, and a state tha
                       its turn is skipped";
 const PEER: &str = "adverts go to the multicast group instead, and where multicast does not get \
                     through, every router becomes MASTER";
+const PRIMARY: &str = "one that does not exist, or has no address to send from, is FAULT all the \
+                       same";
 const SECONDARIES: &str =
     "an address that the kernel takes away with another is put back a moment later";
 const SOURCE: &str = "adverts come from the first address of the interface that is not virtual";
@@ -86,11 +90,11 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
 
     "track_script"               List     Differs,
         "a script that is not defined is an error; it may be defined further down";
-    "track_interface"            List     Later, "only the interface of the instance is tracked";
+    "track_interface"            List     Differs, INTERFACES;
     "track_file"                 List     Later, TRACK;
     "track_process"              List     Later, TRACK;
     "track_bfd"                  List     Ignored, BFD;
-    "dont_track_primary"         Line     Later, "an interface that is down is always FAULT";
+    "dont_track_primary"         Line     Differs, PRIMARY;
     "linkbeat_use_polling"       Line     Ignored, LINKBEAT;
 
     "notify_master"              Command  Differs, NOTIFY;
@@ -166,8 +170,8 @@ const TRACK_SCRIPT: Table = rows! { "track_script":
 };
 
 const TRACK_INTERFACE: Table = rows! { "track_interface":
-    "weight"                     Line     Later, TRACK;
-    "reverse"                    Line     Later, TRACK;
+    "weight"                     Line     Differs, WEIGHT;
+    "reverse"                    Line     Same, "";
 };
 
 const TRACK_PROCESS: Table = rows! { "track_process":

@@ -154,9 +154,6 @@ const YIELD: &str = "a MASTER that hears a higher priority gives way without a l
 const COMING: &[Table] = &[
     rows! { "":
         "track_process"      NamedSection   Later, TRACK;
-        "track_route"        NamedSection   Later, TRACK;
-        "track_tcp"          NamedSection   Later, TRACK;
-        "track_ping"         NamedSection   Later, TRACK;
     },
     rows! { "global_defs":
         "net_namespace"      Line           Later, "start vipd in the namespace instead";
@@ -168,9 +165,6 @@ const COMING: &[Table] = &[
         "socket_group"       Line           Later, "there is no control socket";
     },
     rows! { "vrrp_instance":
-        "track_tcp"          List           Later, TRACK;
-        "track_ping"         List           Later, TRACK;
-        "track_route"        List           Later, TRACK;
         "notify_fifo"        Line           Later,
             "use notify, which is run for every change of state";
         "vip_lease"          Line           Later, LEASE;
@@ -181,6 +175,37 @@ const LEASE: &str = "addresses stay where a killed vipd left them";
 
 /// Words of vipd alone, which `keepalived.conf` may hold as well.
 const OWN: &[Table] = &[
+    rows! { "":
+        "track_route"        NamedSection   Same, "";
+        "track_tcp"          NamedSection   Same, "";
+        "track_ping"         NamedSection   Same, "";
+    },
+    rows! { "track_route":
+        "to"                 Line           Same, "";
+        "table"              Line           Same, "";
+        "via"                Line           Same, "";
+        "dev"                Line           Same, "";
+        "weight"             Line           Same, "";
+    },
+    rows! { "track_tcp":
+        "connect"            Line           Same, "";
+        "source"             Line           Same, "";
+        "dev"                Line           Same, "";
+        "interval"           Line           Same, "";
+        "timeout"            Line           Same, "";
+        "fall"               Line           Same, "";
+        "rise"               Line           Same, "";
+        "weight"             Line           Same, "";
+    },
+    rows! { "track_ping":
+        "host"               Line           Same, "";
+        "dev"                Line           Same, "";
+        "interval"           Line           Same, "";
+        "timeout"            Line           Same, "";
+        "fall"               Line           Same, "";
+        "rise"               Line           Same, "";
+        "weight"             Line           Same, "";
+    },
     rows! { "global_defs":
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
@@ -192,6 +217,9 @@ const OWN: &[Table] = &[
         "fault_hold"         Line           Same, "";
     },
     rows! { "vrrp_instance":
+        "track_route"        List           Same, "";
+        "track_tcp"          List           Same, "";
+        "track_ping"         List           Same, "";
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
         "notify_timeout"     Line           Same, "";
@@ -274,6 +302,9 @@ mod tests {
     const OF_TABLES: &[(&str, &str)] = &[
         ("virtual_ipaddress", "address"),
         ("track_script", "name"),
+        ("track_interface", "name"),
+        ("interface_up_down_delays", "down_delay"),
+        ("interface_up_down_delays", "up_delay"),
         ("command", "script"),
         ("command", "user"),
     ];

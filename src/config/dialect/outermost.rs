@@ -1,6 +1,6 @@
 //! What stands outside of any braces.
 
-use super::Support::{Ignored, Later, Renamed, Same};
+use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{Table, BFD, IPVS, LINKBEAT, PACE, STATIC, TRACK};
 
 const NAMESPACE: &str = "vipd stays in the network namespace it was started in, and takes the \
@@ -23,8 +23,8 @@ pub(super) const TABLES: &[Table] = &[rows! { "":
     "track_file"               NamedSection  Later, TRACK;
     "vrrp_track_file"          NamedSection  Renamed, "track_file";
     "vrrp_track_process"       NamedSection  Later, TRACK;
-    "interface_up_down_delays" List          Later,
-        "an interface counts as down, and as up, at once";
+    "interface_up_down_delays" List          Differs,
+        "without an up delay it is as long as the down delay, as the manual of keepalived says";
     "garp_group"               Section       Later, PACE;
     "static_ipaddress"         List          Later, STATIC;
     "static_routes"            List          Later, STATIC;

@@ -50,6 +50,10 @@ impl Shaper<'_> {
             self.inner_words(row, &statement);
             return;
         }
+        if row.word == "interface_up_down_delays" {
+            super::delays::sections(statement, &mut self.tree, self.report);
+            return;
+        }
         self.section(row, statement);
     }
 

@@ -127,7 +127,7 @@ fn instance(
                 address_words(&mut entry.value, left_out, report);
                 addresses(&mut entry.value, report);
             }
-            "track_script" => tracked(&mut entry.value, report),
+            "track_script" | "track_interface" => tracked(&mut entry.value, report),
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 use super::advice::Notes;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
+use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
 use super::{address, track};
 use crate::config::error::{quote, Place, Report};
@@ -18,7 +19,7 @@ pub fn read(
     name: &Word,
     section: &Section,
     globals: &Settings<'_>,
-    scripts: &track::Known<'_>,
+    sensors: &Sensors<'_>,
     notes: &mut Notes,
     report: &mut Report,
 ) -> Option<VrrpInstance> {
@@ -37,7 +38,8 @@ pub fn read(
     let nopreempt = nopreempt(&settings, report);
     let auth_pass = authentication(&settings, version, notes, report);
     let virtual_ipaddress = address::read(&settings, report);
-    let track_script = track::track_script(&settings, scripts, report);
+    let track_script = track::track_script(&settings, &sensors.scripts, report);
+    let track = tracked::read(&settings, sensors, interface.as_deref(), report);
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
@@ -72,7 +74,8 @@ pub fn read(
         election: Election::default(),
         dont_track_primary: false,
         transport: Transport::default(),
-        track: Vec::new(),
+        track,
+        dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
         notify: notify(&settings),
     };
     notes.routers.push(settings.place_of("virtual_router_id"));
