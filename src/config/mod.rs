@@ -20,9 +20,11 @@ mod text;
 pub mod toml;
 pub mod tree;
 pub mod uci;
+pub mod watched;
 
 pub use model::{Notify, Track, Tracked, Transport, UnicastPeer, VrrpSyncGroup};
 pub use probe::{InterfaceDelays, TrackPing, TrackRoute, TrackTcp};
+pub use watched::{InitFile, ParamMatch, TrackFile, TrackProcess};
 
 use crate::vrrp::settings::Election;
 use crate::vrrp::tracker::Weight;
@@ -44,6 +46,10 @@ pub struct Config {
     pub vrrp_instance: Vec<VrrpInstance>,
     /// `vrrp_sync_group NAME`, in the order of the file.
     pub vrrp_sync_group: Vec<VrrpSyncGroup>,
+    /// `track_file NAME`, in the order of the file.
+    pub track_file: Vec<TrackFile>,
+    /// `track_process NAME`, in the order of the file.
+    pub track_process: Vec<TrackProcess>,
     /// `track_route NAME`, in the order of the file.
     pub track_route: Vec<TrackRoute>,
     /// `track_tcp NAME`, in the order of the file.

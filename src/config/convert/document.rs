@@ -154,10 +154,12 @@ fn items(value: &Value) -> Vec<ItemPart<'_>> {
 
 /// Whether each item of a keyword's list stands for itself. The words of a command do not.
 fn is_list(section: &str, word: &str) -> bool {
-    const LISTS: [&str; 6] = [
+    const LISTS: [&str; 8] = [
         "virtual_ipaddress",
         "track_script",
         "track_interface",
+        "track_file",
+        "track_process",
         "track_route",
         "track_tcp",
         "track_ping",

@@ -3,7 +3,7 @@
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
     Table, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN, MULTICAST,
-    NO_IPV6, OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
+    NO_IPV6, OWNER, STRICT, UNICAST, WEIGHT, YIELD,
 };
 
 const ACCEPT: &str = "it is not needed, the MASTER always answers on its addresses";
@@ -14,6 +14,7 @@ const EXTRA: &str =
     "addresses on other interfaces are announced like the rest; garp_master_refresh repeats it";
 const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
                     ours, and both become MASTER";
+const UNDEFINED: &str = "one that is not defined is an error; it may be defined further down";
 const INTERFACES: &str = "several that are down are all waited for, and the interface of the \
                           instance may be among them";
 const MAC: &str = "addresses keep the MAC address of their interface, and hosts learn the new one \
@@ -91,8 +92,8 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "track_script"               List     Differs,
         "a script that is not defined is an error; it may be defined further down";
     "track_interface"            List     Differs, INTERFACES;
-    "track_file"                 List     Later, TRACK;
-    "track_process"              List     Later, TRACK;
+    "track_file"                 List     Differs, UNDEFINED;
+    "track_process"              List     Differs, UNDEFINED;
     "track_bfd"                  List     Ignored, BFD;
     "dont_track_primary"         Line     Differs, PRIMARY;
     "linkbeat_use_polling"       Line     Ignored, LINKBEAT;
@@ -174,12 +175,6 @@ const TRACK_INTERFACE: Table = rows! { "track_interface":
     "reverse"                    Line     Same, "";
 };
 
-const TRACK_PROCESS: Table = rows! { "track_process":
-    "weight"                     Line     Later, TRACK;
-    "reverse"                    Line     Later, TRACK;
-    "noreverse"                  Line     Later, TRACK;
-};
-
 const TRACK_BFD: Table = rows! { "track_bfd":
     "weight"                     Line     Ignored, BFD;
     "reverse"                    Line     Ignored, BFD;
@@ -194,6 +189,5 @@ pub(super) const TABLES: &[Table] = &[
     UNICAST_PEER,
     TRACK_SCRIPT,
     TRACK_INTERFACE,
-    TRACK_PROCESS,
     TRACK_BFD,
 ];

@@ -143,7 +143,6 @@ const PACE: &str = "announcements follow each other without a pause";
 const STATIC: &str = "nothing static is set; leave that to the configuration of the network";
 const STRICT: &str = "nothing is refused but what vipd always refuses, and the MASTER answers on \
                       its addresses";
-const TRACK: &str = "only scripts are tracked, and the interface of the instance";
 const UNICAST: &str = "adverts are multicast alone, from whatever address they come";
 const WEIGHT: &str =
     "a MASTER advertises its new priority at once, and a better BACKUP then waits \
@@ -152,9 +151,6 @@ const YIELD: &str = "a MASTER that hears a higher priority gives way without a l
 
 /// Words of vipd alone that are yet to come.
 const COMING: &[Table] = &[
-    rows! { "":
-        "track_process"      NamedSection   Later, TRACK;
-    },
     rows! { "global_defs":
         "net_namespace"      Line           Later, "start vipd in the namespace instead";
         "instance"           Line           Later,
@@ -179,6 +175,9 @@ const OWN: &[Table] = &[
         "track_route"        NamedSection   Same, "";
         "track_tcp"          NamedSection   Same, "";
         "track_ping"         NamedSection   Same, "";
+    },
+    rows! { "track_process":
+        "interval"           Line           Same, "";
     },
     rows! { "track_route":
         "to"                 Line           Same, "";
@@ -271,6 +270,12 @@ pub fn absent(section: &str, word: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a word that is renamed is the one that keepalived has now.
+#[must_use]
+pub fn is_current(word: &str) -> bool {
+    word == "vrrp_track_process"
+}
+
 /// Why a syntax of our own does not take a word of keepalived: the message, and what to write
 /// instead, which may be empty. `None` if it is no such word.
 #[must_use]
@@ -282,6 +287,7 @@ pub fn refusal(section: &str, word: &str) -> Option<(String, String)> {
     let Row { support, note, .. } = find(section, word)?;
     let message = match support {
         Same | Differs => return None,
+        Renamed if is_current(word) => format!("{word} is {note} here"),
         Renamed => format!("{word} is an old word for {note}"),
         Later => format!("{word} is not supported yet: {note}"),
         Ignored | Refused => format!("{word} is not supported: {note}"),
@@ -318,6 +324,8 @@ mod tests {
     fn is_read_elsewhere(row: &Row) -> bool {
         row.word.starts_with("include") && row.section.is_empty()
             || (row.section, row.word) == ("track_script", "noreverse")
+            || matches!(row.section, "track_file" | "track_process")
+                && matches!(row.word, "reverse" | "noreverse")
             || TRANSLATED.iter().any(|(home, word, _)| (*home, *word) == (row.section, row.word))
     }
 

@@ -12,6 +12,8 @@ mod script;
 mod settings;
 pub(super) mod table;
 mod track;
+mod track_file;
+mod track_process;
 mod tracked;
 pub(super) mod value;
 
@@ -81,6 +83,8 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
         vrrp_script: found.scripts.readable(),
         vrrp_instance: vrrp_instance.into_iter().flatten().collect(),
         vrrp_sync_group: Vec::new(),
+        track_file: found.files.readable(),
+        track_process: found.processes.readable(),
         track_route: found.routes.readable(),
         track_tcp: found.tcp.readable(),
         track_ping: found.ping.readable(),

@@ -102,6 +102,29 @@ pub const VRRP_SCRIPT: &[Key] = &[
     key("fault_hold", DELAY, "60"),
 ];
 
+/// `track_file`.
+pub const TRACK_FILE: &[Key] = &[
+    key("file", Kind::Text, ""),
+    key("weight", Kind::Weight(bounds::HEAVIEST), "1"),
+    key("init_file", Kind::Special("a number, and perhaps overwrite"), ""),
+];
+
+/// `track_process`.
+pub const TRACK_PROCESS: &[Key] = &[
+    key("process", Kind::Special("a name, or a list of name and parameters"), ""),
+    key("param_match", Kind::Choice(&["initial", "partial", "exact"]), ""),
+    key("full_command", Kind::Flag, "false"),
+    key("weight", Kind::Weight(bounds::HEAVIEST), "0"),
+    // Default: 0 if quorum_max is.
+    key("quorum", Kind::Integer(1, 65_535), ""),
+    key("quorum_max", Kind::Integer(0, 65_535), ""),
+    key("delay", DELAY, ""),
+    // Default of these two: delay.
+    key("fork_delay", DELAY, ""),
+    key("terminate_delay", DELAY, ""),
+    key("interval", Kind::Time(10, false), "1"),
+];
+
 const CONNECT: Kind = Kind::Special("ADDRESS:PORT or [ADDRESS]:PORT");
 const DESTINATION: Kind = Kind::Special("\"default\" or ADDRESS/LENGTH");
 const KERNEL_TABLE: Kind = Kind::Special("main, local, default or a number from 1 to 4294967295");
@@ -171,6 +194,8 @@ pub const VRRP_INSTANCE: &[Key] = &[
     key("virtual_ipaddress", Kind::Special("a list of addresses"), ""),
     key("track_script", NAMES, ""),
     key("track_interface", NAMES, ""),
+    key("track_file", NAMES, ""),
+    key("track_process", NAMES, ""),
     key("track_route", NAMES, ""),
     key("track_tcp", NAMES, ""),
     key("track_ping", NAMES, ""),
@@ -239,6 +264,8 @@ pub struct Section {
 pub const SECTIONS: &[Section] = &[
     Section { word: "global_defs", named: false, keys: GLOBAL_DEFS },
     Section { word: "vrrp_script", named: true, keys: VRRP_SCRIPT },
+    Section { word: "track_file", named: true, keys: TRACK_FILE },
+    Section { word: "track_process", named: true, keys: TRACK_PROCESS },
     Section { word: "track_route", named: true, keys: TRACK_ROUTE },
     Section { word: "track_tcp", named: true, keys: TRACK_TCP },
     Section { word: "track_ping", named: true, keys: TRACK_PING },
