@@ -39,17 +39,11 @@ fn is_folder(path: &str) -> bool {
     matches!(path.rsplit('/').next(), Some("" | "." | ".."))
 }
 
-/// `[NUMBER] [overwrite]`, in any order; `true` is a 0.
+/// `[NUMBER] [overwrite]`, in any order.
 fn init_file(settings: &Settings<'_>, report: &mut Report) -> Option<InitFile> {
     let value = settings.value("init_file")?;
     let mut init = InitFile { value: 0, overwrite: false };
-    let number = match &value.data {
-        Data::Integer(number) => Some(*number),
-        Data::Bool(false) => return None,
-        Data::Bool(true) => Some(0),
-        _ => None,
-    };
-    if let Some(number) = number {
+    if let Data::Integer(number) = value.data {
         init.value = in_range(number, settings, report)?;
         return Some(init);
     }
