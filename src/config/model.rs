@@ -88,7 +88,7 @@ pub struct Track {
 
 /// What can be tracked beside scripts: an interface by its name, all else by its index in the
 /// configuration's list of its kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tracked {
     /// `track_interface`
     Interface(String),

@@ -3,7 +3,7 @@
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
     Table, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN, MULTICAST,
-    OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
+    OWNER, STRICT, UNICAST, WEIGHT, YIELD,
 };
 
 const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole seconds, VRRPv3 \
@@ -14,6 +14,9 @@ const EXTRA: &str =
     "addresses on other interfaces are announced like the rest; garp_master_refresh repeats it";
 const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
                     ours, and both become MASTER";
+const UNDEFINED: &str = "one that is not defined is an error; it may be defined further down";
+const INTERFACES: &str = "several that are down are all waited for, and the interface of the \
+                          instance may be among them";
 const MAC: &str = "addresses keep the MAC address of their interface, and hosts learn the new one \
                    by gratuitous ARP";
 const NO_ACCEPT: &str =
@@ -26,6 +29,8 @@ const PEER: &str = "adverts go to the multicast group instead, and where multica
 const ROUTES: &str =
     "one that somebody else removes is put back without a change of state, and one \
                       of two instances stays until both give it up";
+const PRIMARY: &str = "one that does not exist, or has no address to send from, is FAULT all the \
+                       same";
 const SECONDARIES: &str =
     "an address that the kernel takes away with another is put back a moment later";
 const SOURCE: &str = "adverts come from the first address of the interface that is not virtual";
@@ -91,11 +96,11 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
 
     "track_script"               List     Differs,
         "a script that is not defined is an error; it may be defined further down";
-    "track_interface"            List     Later, "only the interface of the instance is tracked";
-    "track_file"                 List     Later, TRACK;
-    "track_process"              List     Later, TRACK;
+    "track_interface"            List     Differs, INTERFACES;
+    "track_file"                 List     Differs, UNDEFINED;
+    "track_process"              List     Differs, UNDEFINED;
     "track_bfd"                  List     Ignored, BFD;
-    "dont_track_primary"         Line     Later, "an interface that is down is always FAULT";
+    "dont_track_primary"         Line     Differs, PRIMARY;
     "linkbeat_use_polling"       Line     Ignored, LINKBEAT;
 
     "notify_master"              Command  Differs, NOTIFY;
@@ -169,14 +174,8 @@ const TRACK_SCRIPT: Table = rows! { "track_script":
 };
 
 const TRACK_INTERFACE: Table = rows! { "track_interface":
-    "weight"                     Line     Later, TRACK;
-    "reverse"                    Line     Later, TRACK;
-};
-
-const TRACK_PROCESS: Table = rows! { "track_process":
-    "weight"                     Line     Later, TRACK;
-    "reverse"                    Line     Later, TRACK;
-    "noreverse"                  Line     Later, TRACK;
+    "weight"                     Line     Differs, WEIGHT;
+    "reverse"                    Line     Same, "";
 };
 
 const TRACK_BFD: Table = rows! { "track_bfd":
@@ -193,6 +192,5 @@ pub(super) const TABLES: &[Table] = &[
     UNICAST_PEER,
     TRACK_SCRIPT,
     TRACK_INTERFACE,
-    TRACK_PROCESS,
     TRACK_BFD,
 ];

@@ -2,7 +2,7 @@
 //! and told.
 
 use super::addresses::{address_words, addresses, is_ipv6};
-use super::checks::{first_scripts, late_scripts, tracked};
+use super::checks::{first_of_a_name, late, tracked};
 use super::routes::routes;
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
@@ -20,10 +20,13 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
         version = word_of(section, "vrrp_version").unwrap_or(version);
         is_strict = strict(section, "vrrp_strict").unwrap_or(is_strict);
     }
-    first_scripts(tree, report);
-    late_scripts(tree, report);
+    first_of_a_name(tree, report);
+    late(tree, report);
     for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "vrrp_script") {
         script(section, report);
+    }
+    for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "track_process") {
+        exactly(section);
     }
     let left_out = &mut tree.left_out;
     for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "vrrp_instance") {
@@ -102,6 +105,15 @@ fn script(section: &mut Section, report: &mut Report) {
     }
 }
 
+/// `param_match` alone means exact.
+fn exactly(section: &mut Section) {
+    for entry in section.entries.iter_mut().filter(|entry| entry.word.text == "param_match") {
+        if matches!(&entry.value.data, Data::Line(words) if words.is_empty()) {
+            entry.value = line("exact", entry.value.place);
+        }
+    }
+}
+
 fn instance(
     section: &mut Section,
     (global_version, is_strict): (&str, bool),
@@ -139,7 +151,9 @@ fn instance(
                 address_words("virtual_ipaddress", &mut entry.value, left_out, report);
                 addresses(&mut entry.value, report);
             }
-            "track_script" => tracked(&mut entry.value, report),
+            "track_script" | "track_interface" | "track_file" | "track_process" => {
+                tracked(&mut entry.value, report)
+            }
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 use super::advice::Notes;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
+use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
 use super::{accept, address, route, rule, track};
 use crate::config::error::{quote, Place, Report};
@@ -18,7 +19,7 @@ pub fn read(
     name: &Word,
     section: &Section,
     globals: &Settings<'_>,
-    scripts: &track::Known<'_>,
+    sensors: &Sensors<'_>,
     notes: &mut Notes,
     report: &mut Report,
 ) -> Option<VrrpInstance> {
@@ -34,11 +35,12 @@ pub fn read(
     let advert_int = advert_int(&settings, version, report);
     let nopreempt = nopreempt(&settings, report);
     let auth_pass = authentication(&settings, version, notes, report);
-    let track_script = track::track_script(&settings, scripts, report);
     let virtual_ipaddress_excluded = address::excluded(&settings, &virtual_ipaddress, report);
     let list = |word| settings.value(word);
     let virtual_routes = route::read("virtual_routes", list("virtual_routes"), report);
     let virtual_rules = rule::read("virtual_rules", list("virtual_rules"), report);
+    let track_script = track::track_script(&settings, &sensors.scripts, report);
+    let track = tracked::read(&settings, sensors, interface.as_deref(), report);
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
@@ -75,9 +77,9 @@ pub fn read(
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
         election: Election::default(),
-        dont_track_primary: false,
         transport: Transport::default(),
-        track: Vec::new(),
+        track,
+        dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
         notify: notify(&settings),
     };
     notes.routers.push(settings.place_of("virtual_router_id"));

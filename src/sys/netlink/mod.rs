@@ -5,6 +5,8 @@ pub mod nft;
 
 pub mod forwarding;
 
+pub mod fib;
+
 use super::{cvt, cvt_len, if_ready, retry, socket};
 use std::io;
 use std::mem;
@@ -120,6 +122,21 @@ impl Netlink {
             socket::set(&fd, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, group)?;
         }
         Ok(Self(fd))
+    }
+
+    /// Asks the kernel to heed all that a request for a dump says, so that it leaves out what is
+    /// not asked for. A kernel before 4.20 cannot.
+    pub fn check_strictly(&self) {
+        const NETLINK_GET_STRICT_CHK: libc::c_int = 12;
+        let _ = socket::set(&self.0, libc::SOL_NETLINK, NETLINK_GET_STRICT_CHK, &1i32);
+    }
+
+    /// Lets through only the events that a classic BPF program wants.
+    ///
+    /// # Errors
+    /// EINVAL if the program is not valid.
+    pub fn attach_filter(&self, filter: &[super::raw::Instruction]) -> io::Result<()> {
+        socket::attach_filter(&self.0, filter)
     }
 
     /// Sends one or more messages to the kernel.
