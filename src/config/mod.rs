@@ -180,8 +180,6 @@ pub struct VrrpInstance {
     pub transport: Transport,
     /// `track_interface` and all other trackers but scripts.
     pub track: Vec<Track>,
-    /// `dont_track_primary`: its own interface may be down. Default false.
-    pub dont_track_primary: bool,
     /// Its notify scripts.
     pub notify: Notify,
 }

@@ -72,7 +72,6 @@ pub fn read(
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
         election: Election::default(),
-        dont_track_primary: false,
         transport: Transport::default(),
         track,
         dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
