@@ -21,11 +21,13 @@ pub mod toml;
 pub mod tree;
 pub mod uci;
 
+pub use model::{Notify, Track, Tracked, Transport, UnicastPeer, VrrpSyncGroup};
+
+use crate::vrrp::settings::Election;
 use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use error::{Place, Report};
-pub use model::*;
 use route::{VirtualRoute, VirtualRule};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -174,8 +176,10 @@ pub struct VrrpInstance {
     pub garp_lower_prio_delay: Duration,
     /// `garp_lower_prio_repeat`, after a contest won, 0 to 255. Default: `garp_master_repeat`.
     pub garp_lower_prio_repeat: u8,
-    /// What changes its election.
+    /// `preempt_delay` and what else changes its election.
     pub election: Election,
+    /// `dont_track_primary`: an interface that is down is no FAULT. Default false.
+    pub dont_track_primary: bool,
     /// Where its adverts come from and go to.
     pub transport: Transport,
     /// `track_interface` and all other trackers but scripts.

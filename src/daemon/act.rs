@@ -11,15 +11,12 @@ use super::{Daemon, Object};
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
 use crate::vrrp::StateName;
-use crate::wire::announce::ARP_FRAME;
 use crate::wire::Discard;
-
-/// Octets of announcements that are put together before they are sent.
-const BURST: usize = 256 * ARP_FRAME;
 
 impl Daemon {
     /// Performs all that is pending, and what comes of it.
     pub(super) fn perform(&mut self) {
+        self.settle_groups();
         while !self.pending.is_empty() {
             let mut actions = std::mem::take(&mut self.pending);
             self.advertise(&actions);
@@ -29,6 +26,7 @@ impl Daemon {
                 self.tell(*router, action);
             }
             actions.clear();
+            self.settle_groups();
             if self.pending.is_empty() {
                 self.pending = actions;
             }
@@ -107,6 +105,7 @@ impl Daemon {
                 | Action::Announce { .. }
                 | Action::Transition { .. }
                 | Action::PriorityChange { .. }
+                | Action::LowerPriority { .. }
                 | Action::Remark(_) => {}
             }
         }
@@ -123,41 +122,20 @@ impl Daemon {
             | Action::Release
             | Action::Transition { .. }
             | Action::PriorityChange { .. }
+            | Action::LowerPriority { .. }
             | Action::Remark(_) => None,
         };
         let rounds = actions.iter().filter_map(repeats).map(|(_, repeat)| repeat).max();
         for round in 0..rounds.unwrap_or(0) {
             for (router, repeat) in actions.iter().filter_map(repeats) {
                 if repeat > round && self.is_in(router, StateName::Master) {
-                    self.add_to_burst(router);
+                    for burst in &self.routers[router].announcements {
+                        self.announcer.add(burst);
+                    }
                 }
             }
         }
-        self.send_burst();
-    }
-
-    fn add_to_burst(&mut self, router: usize) {
-        for at in 0..self.routers[router].announcements.len() {
-            let (ifindex, frames) = &self.routers[router].announcements[at];
-            let (to, burst) = &self.burst;
-            if *to != *ifindex || burst.len() + frames.len() > BURST {
-                let ifindex = *ifindex;
-                self.send_burst();
-                self.burst.0 = ifindex;
-            }
-            self.burst.1.extend_from_slice(&self.routers[router].announcements[at].1);
-        }
-    }
-
-    fn send_burst(&mut self) {
-        let (ifindex, frames) = &mut self.burst;
-        if frames.is_empty() {
-            return;
-        }
-        if let Err(error) = self.announcer.send(*ifindex, frames, ARP_FRAME) {
-            log::debug!("cannot announce addresses on interface {ifindex}: {error}");
-        }
-        frames.clear();
+        self.announcer.flush();
     }
 
     fn tell(&mut self, router: usize, action: &Action) {
@@ -174,7 +152,8 @@ impl Daemon {
             Action::Advertise { .. }
             | Action::Acquire
             | Action::Release
-            | Action::Announce { .. } => {}
+            | Action::Announce { .. }
+            | Action::LowerPriority { .. } => {}
         }
     }
 
@@ -183,10 +162,10 @@ impl Daemon {
         let why = self.explain(router, reason);
         let (now, instance) = (self.now, self.routers[router].instance);
         let it = &mut self.instances[instance];
-        let why = it.why.take().unwrap_or(why);
+        let why = it.why.take().filter(|(state, _)| *state == to).map_or(why, |(_, why)| why);
         let all = it.routers.iter().all(|router| self.routers[*router].core.state() == to);
         if !all || it.state == to {
-            it.why = Some(why).filter(|_| !all);
+            it.why = Some((to, why)).filter(|_| !all);
             return;
         }
         let from = std::mem::replace(&mut it.state, to);
@@ -203,7 +182,8 @@ impl Daemon {
             StateName::Backup | StateName::Master | StateName::Fault => Told::State(to),
         };
         let priority = self.routers[router].core.effective_priority();
-        self.notify(instance, News { told, previous: from, priority, reason: why });
+        self.notify(instance, News { told, previous: from, priority, reason: why.clone() });
+        self.group_transition(instance, &why);
         self.turn_gates(instance);
         self.touch(Object::Router(router));
     }
@@ -251,7 +231,11 @@ impl Daemon {
             | Reason::Owner
             | Reason::HigherPriority { .. }
             | Reason::GreaterAddress { .. }
-            | Reason::Stalled { .. } => reason.to_string(),
+            | Reason::Stalled { .. }
+            | Reason::Recovered(Fault::Group) => reason.to_string(),
+            Reason::GroupBackup | Reason::Fault(Fault::Group) => {
+                self.explain_group(router).unwrap_or_else(|| reason.to_string())
+            }
         }
     }
 
@@ -301,6 +285,11 @@ impl Daemon {
             Remark::OtherFault(fault) => {
                 log::warn!("{name}: still FAULT: {}", self.explain(number, Reason::Fault(*fault)));
             }
+            Remark::GroupWaits { silent } => log::warn!(
+                "{name}: has no MASTER, nothing was heard for {}, but {}: it stays BACKUP",
+                Span(*silent),
+                self.explain_wait(number)
+            ),
             Remark::Late { by } => log::warn!(
                 "{name}: woke up {} late for an advert: is the machine overloaded or was it \
                  suspended?",

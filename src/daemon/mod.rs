@@ -3,10 +3,12 @@
 
 mod act;
 mod addresses;
+mod announcer;
 mod build;
 mod checks;
 mod children;
 mod command;
+mod group;
 mod instance;
 mod interfaces;
 mod link;
@@ -25,7 +27,6 @@ pub mod wheel;
 
 use crate::config::error::Report;
 use crate::config::Config;
-use crate::sys::packet::PacketSocket;
 use crate::sys::raw::Inbox;
 use crate::sys::signalfd::SignalFd;
 use crate::sys::timerfd::TimerFd;
@@ -34,7 +35,9 @@ use crate::vrrp::event::{Action, Event};
 use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
+use announcer::Announcer;
 use children::Children;
+use group::Group;
 use instance::Instance;
 use link::Links;
 use mio::unix::SourceFd;
@@ -134,15 +137,16 @@ pub struct Daemon {
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
+    groups: Vec<Group>,
+    /// In some group something has moved.
+    groups_moved: bool,
     /// Whom changes are told: the instances, by their numbers, then the groups.
     tellers: Vec<Teller>,
     trackers: Vec<Tracker>,
     scripts: Vec<Script>,
     numbers: Numbers,
     children: Children,
-    announcer: PacketSocket,
-    /// Announcements that are being put together: interface index and frames.
-    burst: (u32, Vec<u8>),
+    announcer: Announcer,
     /// Taken out while its packets are handled.
     inbox: Option<Inbox>,
     /// What the virtual routers want done in this turn, with their numbers.
@@ -182,13 +186,14 @@ impl Daemon {
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
+            groups: Vec::new(),
+            groups_moved: false,
             tellers: Vec::new(),
             trackers: Vec::new(),
             scripts: Vec::new(),
             numbers: Numbers::default(),
             children: Children::new(Source::CHILD),
-            announcer: PacketSocket::open()?,
-            burst: (0, Vec::new()),
+            announcer: Announcer::open()?,
             inbox: Some(Inbox::new(INBOX_SLOTS, INBOX_SLOT)),
             pending: Vec::new(),
             actions: Vec::with_capacity(16),
@@ -219,7 +224,7 @@ impl Daemon {
         self.refresh_links();
         self.start_checks();
         for router in 0..self.routers.len() {
-            self.feed(router, Event::Startup);
+            self.feed(router, Event::Startup { deaf_until: self.now });
         }
         self.touch(Object::Interfaces);
         self.finish_turn();
@@ -377,6 +382,9 @@ impl Daemon {
 
     fn feed_at(&mut self, at: Instant, router: usize, event: Event<'_>) {
         self.routers[router].core.handle(at, event, &mut self.actions);
+        if let Some(group) = self.routers[router].group {
+            self.watch_group(group, router);
+        }
         self.pending.extend(self.actions.drain(..).map(|action| (router, action)));
         self.touch(Object::Router(router));
     }

@@ -1,17 +1,24 @@
 //! A virtual router at work, and what a transition sends, made ready before it is needed.
 
+use super::announcer::Burst;
 use super::link::Links;
 use crate::config::{V3Checksum, VrrpInstance};
+use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::settings::{Garp, Settings};
 use crate::wire::advert::{ChecksumForm, Template};
-use crate::wire::{announce, Family, Version};
+use crate::wire::announce::Announcement;
+use crate::wire::{Family, Version};
 use std::net::IpAddr;
 
 /// A virtual router and all that belongs to it. An instance has one for each family.
 pub struct VirtualRouter {
     /// The instance that it belongs to.
     pub instance: usize,
+    /// The group that it belongs to.
+    pub group: Option<usize>,
+    /// Where it stood when its group last looked.
+    pub stand: Stand,
     /// What decides.
     pub core: Router,
     /// Its sockets, by number.
@@ -22,8 +29,8 @@ pub struct VirtualRouter {
     pub vips: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
-    /// The announcements of its addresses: interface index and frames, back to back.
-    pub announcements: Vec<(u32, Vec<u8>)>,
+    /// The announcements of its addresses.
+    pub announcements: Vec<Burst>,
 }
 
 /// The settings of the virtual router of a family that an instance asks for.
@@ -41,6 +48,9 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
         priority: instance.priority,
         advert_int: instance.advert_int,
         preempt: !instance.nopreempt,
+        election: instance.election,
+        grouped: false,
+        dont_track_primary: instance.dont_track_primary,
         fast_handover: instance.fast_handover,
         skip_check_adv_addr: instance.skip_check_adv_addr,
         v3_checksum: match instance.v3_checksum {
@@ -79,15 +89,9 @@ impl VirtualRouter {
         for vip in &self.vips {
             let (link, address) = vips(*vip);
             let link = links.get(link);
-            let (Some(index), Some(mac), IpAddr::V4(address)) = (link.index, link.mac, address)
-            else {
-                continue;
-            };
-            let frame = announce::gratuitous_arp(mac, address);
-            match self.announcements.iter_mut().find(|(known, _)| *known == index) {
-                Some((_, frames)) => frames.extend(frame),
-                None => self.announcements.push((index, frame.to_vec())),
-            }
+            let (Some(index), Some(mac)) = (link.index, link.mac) else { continue };
+            let announcement = Announcement::new(mac, address, link.forwarding);
+            Burst::collect(&mut self.announcements, index, &announcement);
         }
     }
 

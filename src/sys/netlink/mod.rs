@@ -1,6 +1,7 @@
 //! rtnetlink: the socket, and messages written and read without trust in their lengths.
 
 pub mod fib;
+pub mod forwarding;
 pub mod route;
 
 use super::{cvt, cvt_len, if_ready, retry, socket};
