@@ -7,6 +7,7 @@ mod advice;
 mod command;
 mod compare;
 mod fixed;
+mod implicit;
 mod instance;
 mod route;
 mod rule;

@@ -3,7 +3,8 @@
 use super::super::link::ADDRESS_PROTO;
 use super::encode::family;
 use crate::config::route::{Route, Rule};
-use crate::sys::netlink::route::{self as nl, Header};
+use crate::sys::netlink::fib::ENOENT;
+use crate::sys::netlink::route::{self as nl, Header, EAFNOSUPPORT, EOPNOTSUPP};
 use crate::sys::netlink::{
     self, fib, is_overrun, messages, Builder, Message, Netlink, AF_INET, AF_INET6, NLMSG_DONE,
     NLMSG_ERROR, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
@@ -17,6 +18,8 @@ use std::os::fd::{AsRawFd, RawFd};
 const EVENT_BUFFER: usize = 256 << 10;
 /// Events that one turn takes in.
 const TURN: usize = 1024;
+/// The sequence number of a dump.
+const DUMP: u32 = u32::MAX;
 /// How often a dump is begun again because the kernel's tables changed under it.
 const DUMP_TRIES: u32 = 5;
 
@@ -143,50 +146,74 @@ pub fn is_rule(rule: &Rule, header: &Header, rest: &[u8]) -> bool {
 /// # Errors
 /// What the kernel says.
 pub fn remove_leftovers() -> io::Result<(usize, usize)> {
-    let is_ours = |header: &Header, _: &[u8]| header.protocol == ADDRESS_PROTO;
-    let routes = remove(fib::RTM_GETROUTE, fib::RTM_NEWROUTE, fib::RTM_DELROUTE, is_ours)?;
     let is_ours =
         |_: &Header, rest: &[u8]| nl::octets(rest, nl::FRA_PROTOCOL) == Some(&[ADDRESS_PROTO]);
-    let rules = remove(nl::RTM_GETRULE, nl::RTM_NEWRULE, nl::RTM_DELRULE, is_ours)?;
+    let rules = remove((nl::RTM_GETRULE, nl::RTM_NEWRULE, nl::RTM_DELRULE), 0, is_ours)?;
+    let is_ours = |header: &Header, _: &[u8]| header.protocol == ADDRESS_PROTO;
+    let kinds = (fib::RTM_GETROUTE, fib::RTM_NEWROUTE, fib::RTM_DELROUTE);
+    let routes = remove(kinds, ADDRESS_PROTO, is_ours)?;
     Ok((routes, rules))
 }
 
-/// Sends what is dumped back, as a request to remove it.
+/// Sends what is dumped back, as a request to remove it. The kernel hands out what is of this
+/// protocol; an old one everything.
 fn remove(
-    ask: u16,
-    told: u16,
-    remove: u16,
+    (ask, told, remove): (u16, u16, u16),
+    protocol: u8,
     is_ours: impl Fn(&Header, &[u8]) -> bool,
 ) -> io::Result<usize> {
     let socket = Netlink::open(&[], 0)?;
+    socket.check_strictly();
+    let mut all = 0;
+    for family in [AF_INET, AF_INET6] {
+        let header = Header { family, protocol, ..Header::default() };
+        let (requests, count) = leftovers(&socket, ask, &header, |message| {
+            let body = Header::parse(message.body);
+            (message.kind == told && body.is_some_and(|(header, rest)| is_ours(&header, rest)))
+                .then_some(remove)
+        })?;
+        netlink::chunks(&requests).try_for_each(|chunk| socket.send(chunk))?;
+        all += count;
+    }
+    Ok(all)
+}
+
+/// Requests with the bodies of the messages that are to be sent back, and how many they are.
+fn leftovers(
+    socket: &Netlink,
+    ask: u16,
+    header: &Header,
+    request: impl Fn(&Message<'_>) -> Option<u16>,
+) -> io::Result<(Vec<u8>, usize)> {
     for _ in 0..DUMP_TRIES {
         let (mut requests, mut count) = (Vec::new(), 0);
-        let consistent = dump(&socket, ask, |message| {
-            let ours = Header::parse(message.body).is_some_and(|(header, rest)| {
-                message.kind == told && is_ours(&header, rest)
-            });
-            if ours {
+        let consistent = dump(socket, ask, header, |message| {
+            if let Some(kind) = request(message) {
                 let mut builder = Builder::new(&mut requests);
-                builder.begin(remove, NLM_F_REQUEST, 0);
+                builder.begin(kind, NLM_F_REQUEST, 0);
                 builder.header(message.body);
                 builder.end();
                 count += 1;
             }
         })?;
         if consistent {
-            netlink::chunks(&requests).try_for_each(|chunk| socket.send(chunk))?;
-            return Ok(count);
+            return Ok((requests, count));
         }
     }
     Err(io::Error::other("the kernel's tables change faster than they can be read"))
 }
 
 /// Asks for everything of a kind. False if the kernel's tables changed meanwhile.
-fn dump(socket: &Netlink, kind: u16, mut each: impl FnMut(&Message<'_>)) -> io::Result<bool> {
+fn dump(
+    socket: &Netlink,
+    kind: u16,
+    header: &Header,
+    mut each: impl FnMut(&Message<'_>),
+) -> io::Result<bool> {
     let mut request = Vec::new();
     let mut builder = Builder::new(&mut request);
-    builder.begin(kind, NLM_F_REQUEST | NLM_F_DUMP, u32::MAX);
-    builder.header(&Header::default().bytes());
+    builder.begin(kind, NLM_F_REQUEST | NLM_F_DUMP, DUMP);
+    builder.header(&header.bytes());
     builder.end();
     socket.send(&request)?;
     let (mut consistent, mut buffer) = (true, Vec::new());
@@ -194,13 +221,16 @@ fn dump(socket: &Netlink, kind: u16, mut each: impl FnMut(&Message<'_>)) -> io::
         let Some(length) = socket.receive(&mut buffer)? else {
             return Err(io::Error::other("the kernel did not finish its answer"));
         };
-        for message in messages(&buffer[..length]) {
+        for message in messages(&buffer[..length]).filter(|message| message.seq == DUMP) {
             consistent &= message.flags & NLM_F_DUMP_INTR == 0;
             match message.kind {
                 NLMSG_DONE | NLMSG_ERROR => {
-                    let errno = netlink::error_code(message.body);
-                    let failed = (errno != 0).then(|| io::Error::from_raw_os_error(errno));
-                    return failed.map_or(Ok(consistent), Err);
+                    return match netlink::error_code(message.body) {
+                        0 => Ok(consistent),
+                        // No family of that kind, or no protocol in it.
+                        EAFNOSUPPORT | EOPNOTSUPP | ENOENT => Ok(true),
+                        errno => Err(io::Error::from_raw_os_error(errno)),
+                    };
                 }
                 _ => each(&message),
             }

@@ -17,7 +17,7 @@ use crate::sys::netlink::{
     fib, EADDRNOTAVAIL, EEXIST, ENODEV, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST,
 };
 use crate::vrrp::time::Instant;
-pub use events::Watch;
+pub use events::{remove_leftovers, Heard, Watch};
 use std::io;
 use std::time::Duration;
 pub use tables::number as table_number;
@@ -93,6 +93,8 @@ struct Item {
 #[derive(Debug, Default)]
 pub struct Fib {
     items: Vec<Item>,
+    /// Somebody has removed one of them.
+    any_gone: bool,
 }
 
 impl Fib {
@@ -193,6 +195,9 @@ impl Fib {
 
     /// Asks for what somebody has removed. Returns false if one of them has to wait a moment.
     pub fn put_back(&mut self, now: Instant, links: &Links, batch: &mut Vec<u8>) -> bool {
+        if !std::mem::take(&mut self.any_gone) {
+            return true;
+        }
         let mut all = true;
         for (number, item) in self.items.iter_mut().enumerate().filter(|(_, it)| it.gone) {
             if item.restored_at.is_some_and(|at| now < at + PAUSE) {
@@ -202,6 +207,7 @@ impl Fib {
             item.gone = false;
             item.set(number, AGAIN, links, batch);
         }
+        self.any_gone = !all;
         all
     }
 
@@ -217,6 +223,7 @@ impl Fib {
                 _ => false,
             };
             item.gone |= is_it;
+            self.any_gone |= is_it;
         }
     }
 

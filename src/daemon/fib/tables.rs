@@ -6,11 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Where names are kept; the first file that has one counts.
-const FILES: [&str; 3] = [
-    "/etc/iproute2/rt_tables",
-    "/usr/share/iproute2/rt_tables",
-    "/usr/lib/iproute2/rt_tables",
-];
+const FILES: [&str; 3] =
+    ["/etc/iproute2/rt_tables", "/usr/share/iproute2/rt_tables", "/usr/lib/iproute2/rt_tables"];
 /// Files of other packages.
 const FOLDER: &str = "/etc/iproute2/rt_tables.d";
 /// So much of a file is read.
@@ -29,9 +26,7 @@ pub fn number(table: &Table) -> Result<u32, String> {
     };
     let files = FILES.iter().map(PathBuf::from).chain(others());
     let found = files.filter_map(|file| read(&file)).find_map(|text| find(&text, name));
-    found.ok_or_else(|| {
-        format!("there is no routing table {name}: {} does not have it", FILES[0])
-    })
+    found.ok_or_else(|| format!("there is no routing table {name}: {} does not have it", FILES[0]))
 }
 
 fn others() -> Vec<PathBuf> {

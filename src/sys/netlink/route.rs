@@ -96,6 +96,8 @@ pub const ENETUNREACH: i32 = libc::ENETUNREACH;
 pub const EHOSTUNREACH: i32 = libc::EHOSTUNREACH;
 /// The interface is down.
 pub const ENETDOWN: i32 = libc::ENETDOWN;
+/// The kernel does not know the address family.
+pub const EAFNOSUPPORT: i32 = libc::EAFNOSUPPORT;
 /// The kernel cannot do it.
 pub const EOPNOTSUPP: i32 = libc::EOPNOTSUPP;
 
