@@ -8,6 +8,7 @@ mod advice;
 mod command;
 mod compare;
 mod fixed;
+mod implicit;
 mod instance;
 mod interface_delays;
 mod probe;
