@@ -14,6 +14,7 @@ pub mod process;
 pub mod raw;
 pub mod signalfd;
 mod socket;
+pub mod sysctl;
 #[cfg(test)]
 mod testnet;
 pub mod timerfd;
