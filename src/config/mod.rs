@@ -11,6 +11,7 @@ mod example;
 mod excerpt;
 pub mod keepalived;
 mod lenient;
+pub mod model;
 pub(crate) mod nearest;
 pub mod schema;
 pub mod source;
@@ -23,6 +24,7 @@ use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use error::{Place, Report};
+pub use model::*;
 use std::net::IpAddr;
 use std::time::Duration;
 use tree::Tree;
@@ -36,6 +38,8 @@ pub struct Config {
     pub vrrp_script: Vec<VrrpScript>,
     /// `vrrp_instance NAME`, in the order of the file.
     pub vrrp_instance: Vec<VrrpInstance>,
+    /// `vrrp_sync_group NAME`, in the order of the file.
+    pub vrrp_sync_group: Vec<VrrpSyncGroup>,
 }
 
 /// `global_defs`: what holds for all. Defaults of an instance are already applied to the instances.
@@ -139,7 +143,8 @@ pub struct VrrpInstance {
     pub v3_checksum: V3Checksum,
     /// `authentication`: the password of VRRPv2's `auth_type PASS`, padded with zeros.
     pub auth_pass: Option<[u8; 8]>,
-    /// `virtual_ipaddress`, in the order of the file, never empty, never more than 255.
+    /// `virtual_ipaddress`, in the order of the file, never empty, never more than 255 of a family.
+    /// Addresses of both families make two virtual routers.
     pub virtual_ipaddress: Vec<VirtualIpAddress>,
     /// `track_script`
     pub track_script: Vec<TrackScript>,
@@ -155,18 +160,14 @@ pub struct VrrpInstance {
     pub garp_lower_prio_delay: Duration,
     /// `garp_lower_prio_repeat`, after a contest won, 0 to 255. Default: `garp_master_repeat`.
     pub garp_lower_prio_repeat: u8,
-    /// `notify_master`, without arguments.
-    pub notify_master: Option<Command>,
-    /// `notify_backup`, without arguments.
-    pub notify_backup: Option<Command>,
-    /// `notify_fault`, without arguments.
-    pub notify_fault: Option<Command>,
-    /// `notify_stop`, without arguments.
-    pub notify_stop: Option<Command>,
-    /// `notify`, with `INSTANCE`, name, state and priority.
-    pub notify: Option<Command>,
-    /// `notify_timeout` for one script. Default 60 s.
-    pub notify_timeout: Duration,
+    /// What changes its election.
+    pub election: Election,
+    /// Where its adverts come from and go to.
+    pub transport: Transport,
+    /// `track_interface` and all other trackers but scripts.
+    pub track: Vec<Track>,
+    /// Its notify scripts.
+    pub notify: Notify,
 }
 
 /// `v3_checksum`: what the checksum of VRRPv3 over IPv4 covers when we send. Both forms are

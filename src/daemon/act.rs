@@ -4,8 +4,9 @@
 //! interface; all addresses, in one; all announcements; and then the log and the scripts. What one
 //! virtual router wants stays in its order, as each of them wants these kinds in this order.
 
-use super::instance::Instance;
 use super::notify::{News, Told};
+use super::router::VirtualRouter;
+use super::track::Tracker;
 use super::{Daemon, Object};
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
@@ -24,8 +25,8 @@ impl Daemon {
             self.advertise(&actions);
             self.change_addresses(&actions);
             self.announce(&actions);
-            for (instance, action) in &actions {
-                self.tell(*instance, action);
+            for (router, action) in &actions {
+                self.tell(*router, action);
             }
             actions.clear();
             if self.pending.is_empty() {
@@ -36,15 +37,15 @@ impl Daemon {
     }
 
     fn advertise(&mut self, actions: &[(usize, Action)]) {
-        for (instance, action) in actions {
+        for (router, action) in actions {
             let Action::Advertise { priority, checksum } = *action else { continue };
-            let Instance { router, template, net, .. } = &mut self.instances[*instance];
+            let VirtualRouter { core, template, net, .. } = &mut self.routers[*router];
             let Some(template) = template else { continue };
             let net = &mut self.nets[*net];
-            let group = router.family().group();
+            let group = core.family().group();
             net.outbox.push(
                 template.message(priority, checksum),
-                router.source(),
+                core.source(),
                 group,
                 net.ifindex,
             );
@@ -89,8 +90,8 @@ impl Daemon {
     }
 
     fn change_addresses(&mut self, actions: &[(usize, Action)]) {
-        for (instance, action) in actions {
-            let vips = &self.instances[*instance].vips;
+        for (router, action) in actions {
+            let vips = &self.routers[*router].vips;
             match action {
                 Action::Acquire => {
                     for vip in vips {
@@ -115,8 +116,8 @@ impl Daemon {
     /// Announces the addresses of whoever is still MASTER: each address of each once, then all of
     /// them again, in as few system calls as there are interfaces.
     fn announce(&mut self, actions: &[(usize, Action)]) {
-        let repeats = |(instance, action): &(usize, Action)| match action {
-            Action::Announce { repeat } => Some((*instance, *repeat)),
+        let repeats = |(router, action): &(usize, Action)| match action {
+            Action::Announce { repeat } => Some((*router, *repeat)),
             Action::Advertise { .. }
             | Action::Acquire
             | Action::Release
@@ -126,25 +127,25 @@ impl Daemon {
         };
         let rounds = actions.iter().filter_map(repeats).map(|(_, repeat)| repeat).max();
         for round in 0..rounds.unwrap_or(0) {
-            for (instance, repeat) in actions.iter().filter_map(repeats) {
-                if repeat > round && self.is_in(instance, StateName::Master) {
-                    self.add_to_burst(instance);
+            for (router, repeat) in actions.iter().filter_map(repeats) {
+                if repeat > round && self.is_in(router, StateName::Master) {
+                    self.add_to_burst(router);
                 }
             }
         }
         self.send_burst();
     }
 
-    fn add_to_burst(&mut self, instance: usize) {
-        for at in 0..self.instances[instance].announcements.len() {
-            let (ifindex, frames) = &self.instances[instance].announcements[at];
+    fn add_to_burst(&mut self, router: usize) {
+        for at in 0..self.routers[router].announcements.len() {
+            let (ifindex, frames) = &self.routers[router].announcements[at];
             let (to, burst) = &self.burst;
             if *to != *ifindex || burst.len() + frames.len() > BURST {
                 let ifindex = *ifindex;
                 self.send_burst();
                 self.burst.0 = ifindex;
             }
-            self.burst.1.extend_from_slice(&self.instances[instance].announcements[at].1);
+            self.burst.1.extend_from_slice(&self.routers[router].announcements[at].1);
         }
     }
 
@@ -159,15 +160,17 @@ impl Daemon {
         frames.clear();
     }
 
-    fn tell(&mut self, instance: usize, action: &Action) {
+    fn tell(&mut self, router: usize, action: &Action) {
         match action {
-            Action::Transition { from, to, reason } => {
-                self.transition(instance, *from, *to, *reason)
-            }
+            Action::Transition { to, reason, .. } => self.transition(router, *to, *reason),
             Action::PriorityChange { from, to } => {
-                log::info!("{}: priority {from} -> {to}", self.instances[instance].name);
+                let it = &self.instances[self.routers[router].instance];
+                // Its virtual routers have the same priority.
+                if it.routers.first() == Some(&router) {
+                    log::info!("{}: priority {from} -> {to}", it.name);
+                }
             }
-            Action::Remark(remark) => self.remark(instance, remark),
+            Action::Remark(remark) => self.remark(router, remark),
             Action::Advertise { .. }
             | Action::Acquire
             | Action::Release
@@ -175,10 +178,18 @@ impl Daemon {
         }
     }
 
-    fn transition(&mut self, instance: usize, from: StateName, to: StateName, reason: Reason) {
-        let why = self.explain(instance, reason);
-        let now = self.now;
+    /// A virtual router has changed its state. Its instance has when all of its have.
+    fn transition(&mut self, router: usize, to: StateName, reason: Reason) {
+        let why = self.explain(router, reason);
+        let (now, instance) = (self.now, self.routers[router].instance);
         let it = &mut self.instances[instance];
+        let why = it.why.take().unwrap_or(why);
+        let all = it.routers.iter().all(|router| self.routers[*router].core.state() == to);
+        if !all || it.state == to {
+            it.why = Some(why).filter(|_| !all);
+            return;
+        }
+        let from = std::mem::replace(&mut it.state, to);
         let level = match (from, to) {
             (_, StateName::Init) => log::Level::Info,
             (StateName::Master, _) | (_, StateName::Master | StateName::Fault) => log::Level::Warn,
@@ -191,20 +202,37 @@ impl Daemon {
             StateName::Init => Told::Stop,
             StateName::Backup | StateName::Master | StateName::Fault => Told::State(to),
         };
-        let priority = it.router.effective_priority();
+        let priority = self.routers[router].core.effective_priority();
         self.notify(instance, News { told, previous: from, priority, reason: why });
         self.turn_gates(instance);
-        self.touch(Object::Router(instance));
+        self.touch(Object::Router(router));
+    }
+
+    /// The name of a virtual router for the log: that of its instance, with the family if there is
+    /// another.
+    pub(super) fn router_name(&self, router: usize) -> String {
+        let VirtualRouter { instance, core, .. } = &self.routers[router];
+        let it = &self.instances[*instance];
+        match it.routers.len() {
+            0 | 1 => it.name.clone(),
+            _ => format!("{} ({})", it.name, core.family()),
+        }
     }
 
     /// A reason in words, with the name of the tracker.
-    pub(super) fn explain(&self, instance: usize, reason: Reason) -> String {
+    pub(super) fn explain(&self, router: usize, reason: Reason) -> String {
+        let it = &self.routers[router];
+        let tracker = |slot: usize| {
+            self.instances[it.instance].trackers.get(slot).map(|number| &self.trackers[*number])
+        };
         match reason {
-            Reason::Fault(Fault::Tracker(slot)) => self.explain_tracker(instance, slot),
+            Reason::Fault(Fault::Tracker(slot)) => match tracker(slot) {
+                Some(tracker) => format!("{} failed: {}", tracker.label(), tracker.says),
+                None => format!("tracker {slot} failed"),
+            },
             Reason::Recovered(Fault::Tracker(slot)) => {
-                let script = self.instances[instance].checks.get(slot);
-                let name = script.map_or("", |script| self.scripts[*script].name.as_str());
-                format!("check {name} is fine again")
+                let label = tracker(slot).map_or_else(String::new, Tracker::label);
+                format!("{label} is fine again")
             }
             Reason::Fault(
                 Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoPrimaryAddress,
@@ -212,7 +240,7 @@ impl Daemon {
             | Reason::Recovered(
                 Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoPrimaryAddress,
             ) => {
-                let name = &self.links.get(self.instances[instance].link).name;
+                let name = &self.links.get(it.link).name;
                 reason.to_string().replacen("the interface", name, 1)
             }
             Reason::Startup
@@ -227,18 +255,9 @@ impl Daemon {
         }
     }
 
-    fn explain_tracker(&self, instance: usize, slot: usize) -> String {
-        match self.instances[instance].checks.get(slot) {
-            Some(script) => {
-                let script = &self.scripts[*script];
-                format!("check {} failed: {}", script.name, script.last_result())
-            }
-            None => format!("tracker {slot} failed"),
-        }
-    }
-
-    fn remark(&self, instance: usize, remark: &Remark) {
-        let Instance { name, router, .. } = &self.instances[instance];
+    fn remark(&self, number: usize, remark: &Remark) {
+        let name = self.router_name(number);
+        let router = &self.routers[number].core;
         match remark {
             Remark::Discarded { source, reason } => {
                 let extra = match reason {
@@ -280,7 +299,7 @@ impl Daemon {
                 router.effective_priority()
             ),
             Remark::OtherFault(fault) => {
-                log::warn!("{name}: still FAULT: {}", self.explain(instance, Reason::Fault(*fault)));
+                log::warn!("{name}: still FAULT: {}", self.explain(number, Reason::Fault(*fault)));
             }
             Remark::Late { by } => log::warn!(
                 "{name}: woke up {} late for an advert: is the machine overloaded or was it \

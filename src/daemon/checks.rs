@@ -3,17 +3,17 @@
 use super::children::{Ended, Owner};
 use super::command::Runnable;
 use super::script::{self, Script};
+use super::track::{Kind, Sense, Tracker};
 use super::{Daemon, Object};
 use crate::config::{ScriptUser, VrrpScript};
 use crate::sys::process::Exit;
 use crate::vrrp::check::{Action, Check, Event};
-use crate::vrrp::event;
 use crate::vrrp::reason::Span;
 use crate::vrrp::tracker::Verdict;
 use signal_hook::consts::{SIGKILL, SIGTERM};
 
 /// Makes a check out of its configuration.
-pub(super) fn build(from: &VrrpScript, script_user: Option<&ScriptUser>) -> Script {
+pub(super) fn build(from: &VrrpScript, script_user: Option<&ScriptUser>, tracker: usize) -> Script {
     let runnable = Runnable::new(&from.script, from.user.as_ref().or(script_user));
     if let Err(error) = &runnable {
         log::error!("check {}: {error}; it counts as failed", from.name);
@@ -22,7 +22,7 @@ pub(super) fn build(from: &VrrpScript, script_user: Option<&ScriptUser>) -> Scri
         name: from.name.clone(),
         check: Check::new(script::settings(from)),
         runnable,
-        trackers: Vec::new(),
+        tracker,
         only_while: from.only_while,
         last: None,
     }
@@ -34,7 +34,7 @@ impl Daemon {
         let count = self.scripts.len();
         for script in 0..count {
             self.tell_trackers(script);
-            if self.scripts[script].trackers.is_empty() {
+            if self.trackers[self.scripts[script].tracker].subscribers.is_empty() {
                 continue;
             }
             let interval = self.scripts[script].check.settings().interval;
@@ -125,22 +125,21 @@ impl Daemon {
     }
 
     fn tell_trackers(&mut self, script: usize) {
-        let verdict = self.scripts[script].check.verdict();
-        for at in 0..self.scripts[script].trackers.len() {
-            let (instance, slot, weight) = self.scripts[script].trackers[at];
-            let effect = weight.effect(verdict);
-            self.feed(instance, event::Event::Tracker { slot, effect });
-        }
+        let it = &self.scripts[script];
+        let (tracker, verdict) = (it.tracker, it.check.verdict());
+        self.trackers[tracker].says = it.last_result();
+        self.sense(tracker, Sense::Verdict(verdict));
     }
 
     /// An instance has changed its state: opens and closes the gates of `only_while`. While any of
     /// the instances that track a check is in the state, it runs.
     pub(super) fn turn_gates(&mut self, instance: usize) {
-        for slot in 0..self.instances[instance].checks.len() {
-            let script = self.instances[instance].checks[slot];
+        for slot in 0..self.instances[instance].trackers.len() {
+            let Tracker { kind, subscribers, .. } =
+                &self.trackers[self.instances[instance].trackers[slot]];
+            let Kind::Script(script) = *kind;
             let Some(state) = self.scripts[script].only_while else { continue };
-            let trackers = &self.scripts[script].trackers;
-            let open = trackers.iter().any(|(instance, ..)| self.is_in(*instance, state));
+            let open = subscribers.iter().any(|it| self.instances[it.instance].state == state);
             self.check_event(script, Event::Gate { open });
         }
     }

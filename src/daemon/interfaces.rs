@@ -1,17 +1,10 @@
 //! What changes about interfaces and addresses, and what follows from it.
 
-use super::instance::{settings, Instance, Scripts};
-use super::net::Net;
-use super::notify::Queue;
 use super::{Daemon, Object};
-use crate::config::{Command, Config, VrrpInstance};
 use crate::sys::raw::RawSocket;
 use crate::vrrp::event::{Event, Link};
-use crate::vrrp::router::Router;
-use crate::vrrp::time::Instant;
 use crate::vrrp::StateName;
 use crate::wire::announce::{gratuitous_arp, ARP_FRAME};
-use crate::wire::Family;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -21,50 +14,6 @@ const UPKEEP: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Daemon {
-    /// Makes an instance out of its configuration.
-    pub(super) fn add_instance(&mut self, from: &VrrpInstance, config: &Config) {
-        let number = self.instances.len();
-        let link = self.links.watch(&from.interface);
-        let settings = settings(from);
-        let net = self.net(link, settings.family);
-        self.nets[net].add(settings.virtual_router_id, number);
-        let vips = from
-            .virtual_ipaddress
-            .iter()
-            .map(|vip| {
-                let link = vip.dev.as_deref().map_or(link, |dev| self.links.watch(dev));
-                self.addresses.add(link, vip)
-            })
-            .collect();
-        for (slot, track) in from.track_script.iter().enumerate() {
-            self.scripts[track.script].trackers.push((number, slot, track.weight));
-        }
-        self.instances.push(Instance {
-            name: from.name.clone(),
-            router: Router::new(settings, from.track_script.len()),
-            net,
-            link,
-            vips,
-            checks: from.track_script.iter().map(|track| track.script).collect(),
-            template: None,
-            announcements: Vec::new(),
-            since: Instant::ZERO,
-            reason: String::new(),
-            scripts: notify_scripts(from, config),
-            queue: Queue::default(),
-            notifying: None,
-        });
-    }
-
-    fn net(&mut self, link: usize, family: Family) -> usize {
-        let known = |net: &Net| net.link == link && net.family == family;
-        if let Some(net) = self.nets.iter().position(known) {
-            return net;
-        }
-        self.nets.push(Net::new(link, family));
-        self.nets.len() - 1
-    }
-
     pub(super) fn read_link_events(&mut self) {
         match self.links.drain_events() {
             Ok(more) => self.more_link_events = more,
@@ -99,7 +48,7 @@ impl Daemon {
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
                 self.refresh_sockets(link);
-                self.refresh_instances(link);
+                self.refresh_routers(link);
                 self.restore_addresses(link);
             }
         }
@@ -149,15 +98,15 @@ impl Daemon {
     }
 
     /// Tells the virtual routers of an interface how it stands, and makes their frames ready.
-    fn refresh_instances(&mut self, link: usize) {
-        for number in 0..self.instances.len() {
-            let it = &self.instances[number];
+    fn refresh_routers(&mut self, link: usize) {
+        for number in 0..self.routers.len() {
+            let it = &self.routers[number];
             let own = it.link == link;
             if !own && !it.vips.iter().any(|vip| self.addresses.get(*vip).0 == link) {
                 continue;
             }
-            let Self { instances, links, addresses, .. } = self;
-            instances[number].prepare_announcements(links, |vip| addresses.get(vip));
+            let Self { routers, links, addresses, .. } = self;
+            routers[number].prepare_announcements(links, |vip| addresses.get(vip));
             if own {
                 self.refresh_router(number);
             }
@@ -165,10 +114,10 @@ impl Daemon {
     }
 
     fn refresh_router(&mut self, number: usize) {
-        let Self { instances, links, addresses, nets, .. } = self;
-        let it = &mut instances[number];
+        let Self { routers, links, addresses, nets, .. } = self;
+        let it = &mut routers[number];
         let source = it.choose_source(links, |address| addresses.contains(address));
-        if source != it.router.source() {
+        if source != it.core.source() {
             it.prepare_advert(source);
         }
         let link = links.get(it.link);
@@ -232,7 +181,7 @@ impl Daemon {
             self.open(net, index);
             if self.nets[net].socket.is_some() {
                 let link = self.nets[net].link;
-                self.refresh_instances(link);
+                self.refresh_routers(link);
             }
         }
         for link in 0..self.links.len() {
@@ -240,26 +189,8 @@ impl Daemon {
         }
     }
 
-    /// Whether an instance is in a state.
-    pub(super) fn is_in(&self, instance: usize, state: StateName) -> bool {
-        self.instances[instance].router.state() == state
-    }
-}
-
-/// The configuration was checked, so what cannot be run now has vanished since; said once here, and
-/// treated as absent.
-fn notify_scripts(from: &VrrpInstance, config: &Config) -> Scripts {
-    let user = config.global_defs.script_user.as_ref();
-    let ready = |command: &Option<Command>| {
-        let runnable = super::command::Runnable::new(command.as_ref()?, user);
-        runnable.map_err(|error| log::error!("{}: notify script: {error}", from.name)).ok()
-    };
-    Scripts {
-        master: ready(&from.notify_master),
-        backup: ready(&from.notify_backup),
-        fault: ready(&from.notify_fault),
-        stop: ready(&from.notify_stop),
-        general: ready(&from.notify),
-        timeout: from.notify_timeout,
+    /// Whether a virtual router is in a state.
+    pub(super) fn is_in(&self, router: usize, state: StateName) -> bool {
+        self.routers[router].core.state() == state
     }
 }

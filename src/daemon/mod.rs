@@ -3,6 +3,7 @@
 
 mod act;
 mod addresses;
+mod build;
 mod checks;
 mod children;
 mod command;
@@ -14,9 +15,12 @@ mod notify;
 mod notifying;
 pub mod preflight;
 mod receive;
+mod router;
 mod script;
 mod status;
 mod stop;
+mod teller;
+mod track;
 pub mod wheel;
 
 use crate::config::error::Report;
@@ -36,11 +40,14 @@ use link::Links;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use net::Net;
+use router::VirtualRouter;
 use script::Script;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
+use teller::Teller;
+use track::Tracker;
 use wheel::Wheel;
 
 /// Packets taken at a time.
@@ -56,13 +63,15 @@ enum Source {
     LinkEvents,
     LinkRequests,
     Net(usize),
+    /// With the whole token: the children share theirs out themselves.
     Child(usize),
 }
 
 impl Source {
-    const FIRST_NET: usize = 4;
-    /// No more interfaces than the kernel could have instances on.
-    const FIRST_CHILD: usize = Self::FIRST_NET + crate::vrrp::bounds::INSTANCES;
+    /// A token holds the kind in its upper octet, and below it which one.
+    const KIND: usize = 24;
+    /// The first token of the children.
+    const CHILD: usize = 2 << Self::KIND;
 
     const fn token(self) -> Token {
         Token(match self {
@@ -70,19 +79,20 @@ impl Source {
             Self::Signals => 1,
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
-            Self::Net(net) => Self::FIRST_NET + net,
+            Self::Net(net) => 1 << Self::KIND | net,
             Self::Child(token) => token,
         })
     }
 
     const fn of(token: Token) -> Self {
-        match token.0 {
-            0 => Self::Timer,
-            1 => Self::Signals,
-            2 => Self::LinkEvents,
-            3 => Self::LinkRequests,
-            token if token < Self::FIRST_CHILD => Self::Net(token - Self::FIRST_NET),
-            token => Self::Child(token),
+        let index = token.0 & ((1 << Self::KIND) - 1);
+        match (token.0 >> Self::KIND, index) {
+            (0, 0) => Self::Timer,
+            (0, 1) => Self::Signals,
+            (0, 2) => Self::LinkEvents,
+            (0, _) => Self::LinkRequests,
+            (1, net) => Self::Net(net),
+            _ => Self::Child(token.0),
         }
     }
 }
@@ -95,6 +105,14 @@ enum Object {
     Check(usize),
     Interfaces,
     Stop,
+}
+
+/// The first number of each kind of [`Object`]; virtual routers begin with 0.
+#[derive(Clone, Copy, Debug, Default)]
+struct Numbers {
+    notify: usize,
+    check: usize,
+    single: usize,
 }
 
 /// The daemon at work.
@@ -114,15 +132,20 @@ pub struct Daemon {
     more_link_events: bool,
     addresses: Addresses,
     nets: Vec<Net>,
+    routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
+    /// Whom changes are told: the instances, by their numbers, then the groups.
+    tellers: Vec<Teller>,
+    trackers: Vec<Tracker>,
     scripts: Vec<Script>,
+    numbers: Numbers,
     children: Children,
     announcer: PacketSocket,
     /// Announcements that are being put together: interface index and frames.
     burst: (u32, Vec<u8>),
     /// Taken out while its packets are handled.
     inbox: Option<Inbox>,
-    /// What the virtual routers want done in this turn, with the number of the instance.
+    /// What the virtual routers want done in this turn, with their numbers.
     pending: Vec<(usize, Action)>,
     actions: Vec<Action>,
     check_actions: Vec<check::Action>,
@@ -157,9 +180,13 @@ impl Daemon {
             more_link_events: false,
             addresses: Addresses::default(),
             nets: Vec::new(),
+            routers: Vec::new(),
             instances: Vec::new(),
+            tellers: Vec::new(),
+            trackers: Vec::new(),
             scripts: Vec::new(),
-            children: Children::new(Source::FIRST_CHILD),
+            numbers: Numbers::default(),
+            children: Children::new(Source::CHILD),
             announcer: PacketSocket::open()?,
             burst: (0, Vec::new()),
             inbox: Some(Inbox::new(INBOX_SLOTS, INBOX_SLOT)),
@@ -183,21 +210,6 @@ impl Daemon {
         self.poll.registry().register(&mut SourceFd(&fd), source.token(), Interest::READABLE)
     }
 
-    /// Makes instances and checks out of the configuration.
-    fn build(&mut self, config: &Config) {
-        self.scripts = config
-            .vrrp_script
-            .iter()
-            .map(|script| checks::build(script, config.global_defs.script_user.as_ref()))
-            .collect();
-        for instance in &config.vrrp_instance {
-            self.add_instance(instance, config);
-        }
-        self.wheel.grow(2 * self.instances.len() + self.scripts.len() + 2);
-        self.touched.reserve(self.instances.len() * 2 + self.scripts.len());
-        self.pending.reserve(self.instances.len() * 4);
-    }
-
     /// Looks at the world, and begins.
     fn begin(&mut self) -> io::Result<()> {
         self.links.probe_rights()?;
@@ -206,8 +218,8 @@ impl Daemon {
         self.remove_leftovers();
         self.refresh_links();
         self.start_checks();
-        for instance in 0..self.instances.len() {
-            self.feed(instance, Event::Startup);
+        for router in 0..self.routers.len() {
+            self.feed(router, Event::Startup);
         }
         self.touch(Object::Interfaces);
         self.finish_turn();
@@ -269,21 +281,21 @@ impl Daemon {
                 continue;
             }
             match object {
-                Object::Router(instance) => self.router_due(instance),
+                Object::Router(router) => self.router_due(router),
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
-                Object::Notify(instance) => self.notify_overdue(instance),
+                Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
                 Object::Stop => self.stop_overdue(),
             }
         }
     }
 
-    fn router_due(&mut self, instance: usize) {
-        let it = &self.instances[instance];
-        if it.router.state() == StateName::Backup {
+    fn router_due(&mut self, router: usize) {
+        let it = &self.routers[router];
+        if it.core.state() == StateName::Backup {
             self.receive(it.net);
         }
-        self.feed(instance, Event::Timer);
+        self.feed(router, Event::Timer);
     }
 
     /// Performs what was decided, and files the deadlines.
@@ -310,32 +322,40 @@ impl Daemon {
     }
 
     fn number(&self, object: Object) -> usize {
-        let (instances, scripts) = (self.instances.len(), self.scripts.len());
+        let Numbers { notify, check, single } = self.numbers;
         match object {
-            Object::Router(instance) => instance,
-            Object::Notify(instance) => instances + instance,
-            Object::Check(script) => 2 * instances + script,
-            Object::Interfaces => 2 * instances + scripts,
-            Object::Stop => 2 * instances + scripts + 1,
+            Object::Router(router) => router,
+            Object::Notify(teller) => notify + teller,
+            Object::Check(script) => check + script,
+            Object::Interfaces => single,
+            Object::Stop => single + 1,
         }
     }
 
     fn object(&self, number: usize) -> Object {
-        let (instances, scripts) = (self.instances.len(), self.scripts.len());
-        let checks = 2 * instances;
+        let Numbers { notify, check, single } = self.numbers;
         match number {
-            _ if number < instances => Object::Router(number),
-            _ if number < checks => Object::Notify(number - instances),
-            _ if number < checks + scripts => Object::Check(number - checks),
-            _ if number == checks + scripts => Object::Interfaces,
+            _ if number < notify => Object::Router(number),
+            _ if number < check => Object::Notify(number - notify),
+            _ if number < single => Object::Check(number - check),
+            _ if number == single => Object::Interfaces,
             _ => Object::Stop,
         }
     }
 
+    /// Numbers all that can have a deadline.
+    fn set_numbers(&mut self) {
+        let notify = self.routers.len();
+        let check = notify + self.tellers.len();
+        let single = check + self.scripts.len();
+        self.numbers = Numbers { notify, check, single };
+        self.wheel.grow(single + 2);
+    }
+
     fn deadline(&self, object: Object) -> Option<Instant> {
         match object {
-            Object::Router(instance) => self.instances[instance].router.deadline(),
-            Object::Notify(instance) => self.instances[instance].notifying.map(|it| it.deadline),
+            Object::Router(router) => self.routers[router].core.deadline(),
+            Object::Notify(teller) => self.tellers[teller].notifying.map(|it| it.deadline),
             // When we stop, nothing is checked any more.
             Object::Check(_) if self.stopping.is_some() => None,
             Object::Check(script) => self.scripts[script].check.deadline(),
@@ -351,14 +371,14 @@ impl Daemon {
     }
 
     /// Hands an event to a virtual router and keeps what it wants done.
-    fn feed(&mut self, instance: usize, event: Event<'_>) {
-        self.feed_at(self.now, instance, event);
+    fn feed(&mut self, router: usize, event: Event<'_>) {
+        self.feed_at(self.now, router, event);
     }
 
-    fn feed_at(&mut self, at: Instant, instance: usize, event: Event<'_>) {
-        self.instances[instance].router.handle(at, event, &mut self.actions);
-        self.pending.extend(self.actions.drain(..).map(|action| (instance, action)));
-        self.touch(Object::Router(instance));
+    fn feed_at(&mut self, at: Instant, router: usize, event: Event<'_>) {
+        self.routers[router].core.handle(at, event, &mut self.actions);
+        self.pending.extend(self.actions.drain(..).map(|action| (router, action)));
+        self.touch(Object::Router(router));
     }
 }
 

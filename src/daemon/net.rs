@@ -5,7 +5,7 @@ use crate::vrrp::statistics::Statistics;
 use crate::wire::{Family, Vrid, PROTOCOL, TRAFFIC_CLASS, TTL};
 use std::io;
 
-/// No instance has this VRID.
+/// No virtual router has this VRID.
 const NOBODY: u16 = u16::MAX;
 /// Packets of a backlog, at the kernel's accounting of about a KiB each.
 const RECEIVE_BUFFER: usize = 512 * 1024;
@@ -27,8 +27,8 @@ pub struct Net {
     pub ifindex: u32,
     /// The interface was up when it was last looked at.
     pub was_up: bool,
-    /// Instance of each VRID.
-    instances: [u16; 256],
+    /// Virtual router of each VRID.
+    routers: [u16; 256],
     /// More may be waiting than one turn reads.
     pub backlog: bool,
     /// What was refused and belongs to no instance.
@@ -56,7 +56,7 @@ impl Net {
             strangers: None,
             ifindex: 0,
             was_up: false,
-            instances: [NOBODY; 256],
+            routers: [NOBODY; 256],
             backlog: false,
             statistics: Statistics::default(),
             strangers_dropped: 0,
@@ -67,16 +67,16 @@ impl Net {
         }
     }
 
-    /// An instance has this VRID here.
-    pub fn add(&mut self, vrid: Vrid, instance: usize) {
-        self.instances[usize::from(vrid.get())] = instance as u16;
+    /// A virtual router has this VRID here.
+    pub fn add(&mut self, vrid: Vrid, router: usize) {
+        self.routers[usize::from(vrid.get())] = router as u16;
     }
 
-    /// The instance of a VRID.
+    /// The virtual router of a VRID.
     #[must_use]
-    pub fn instance(&self, vrid: Vrid) -> Option<usize> {
-        let instance = self.instances[usize::from(vrid.get())];
-        (instance != NOBODY).then_some(usize::from(instance))
+    pub fn router(&self, vrid: Vrid) -> Option<usize> {
+        let router = self.routers[usize::from(vrid.get())];
+        (router != NOBODY).then_some(usize::from(router))
     }
 
     /// Opens the sockets on an interface.
@@ -171,8 +171,8 @@ impl Net {
     /// A bit for each VRID that is ours.
     fn bitmap(&self) -> [u32; 8] {
         let mut bitmap = [0; 8];
-        for (vrid, instance) in self.instances.iter().enumerate() {
-            if *instance != NOBODY {
+        for (vrid, router) in self.routers.iter().enumerate() {
+            if *router != NOBODY {
                 bitmap[vrid / 32] |= 1 << (vrid % 32);
             }
         }
@@ -230,7 +230,7 @@ mod tests {
                 assert_eq!(run(&net.filter(true), &packet) != 0, is_ours, "{family} {vrid}");
                 assert_eq!(run(&net.filter(false), &packet) == 0, is_ours, "{family} {vrid}");
                 assert_eq!(
-                    Vrid::new(vrid).and_then(|vrid| net.instance(vrid)),
+                    Vrid::new(vrid).and_then(|vrid| net.router(vrid)),
                     is_ours.then_some(usize::from(vrid))
                 );
             }

@@ -1,8 +1,8 @@
 //! Notify scripts: started one after the other, ended when they take too long.
 
 use super::children::{Ended, Owner};
-use super::instance::{keyword, Notifying};
 use super::notify::{News, Script};
+use super::teller::{keyword, Notifying};
 use super::{Daemon, Object};
 use crate::sys::process::Exit;
 use crate::vrrp::check::KILL_DELAY;
@@ -10,9 +10,9 @@ use crate::vrrp::reason::Span;
 use signal_hook::consts::{SIGKILL, SIGTERM};
 
 impl Daemon {
-    /// Queues a change of state for an instance's scripts.
-    pub(super) fn notify(&mut self, instance: usize, news: News) {
-        let it = &mut self.instances[instance];
+    /// Queues a change of state for the scripts of an instance or a group.
+    pub(super) fn notify(&mut self, teller: usize, news: News) {
+        let it = &mut self.tellers[teller];
         if let Some(skipped) = it.queue.push(news) {
             log::info!(
                 "{}: {} is not notified: it was over before the scripts before it had ended",
@@ -22,52 +22,51 @@ impl Daemon {
         }
         if let Some((news, script)) = it.queue.start() {
             let (news, script) = (news.clone(), script);
-            self.run_notify(instance, news, script);
+            self.run_notify(teller, news, script);
         }
     }
 
     /// Starts a script, or the next if there is none of the kind or it cannot be started.
-    fn run_notify(&mut self, instance: usize, news: News, script: Script) {
+    fn run_notify(&mut self, teller: usize, news: News, script: Script) {
         let mut next = Some((news, script));
         while let Some((news, script)) = next.take() {
-            if self.start_notify(instance, &news, script) {
+            if self.start_notify(teller, &news, script) {
                 return;
             }
-            next =
-                self.instances[instance].queue.done().map(|(news, script)| (news.clone(), script));
+            next = self.tellers[teller].queue.done().map(|(news, script)| (news.clone(), script));
         }
     }
 
-    fn start_notify(&mut self, instance: usize, news: &News, script: Script) -> bool {
-        let it = &self.instances[instance];
+    fn start_notify(&mut self, teller: usize, news: &News, script: Script) -> bool {
+        let it = &self.tellers[teller];
         let Some(runnable) = it.scripts.find(news.told, script) else { return false };
         let (state, priority) = (news.told.as_str(), news.priority.to_string());
         let arguments: &[&str] = match script {
-            Script::General => &["INSTANCE", &it.name, state, &priority],
+            Script::General => &[it.kind, &it.name, state, &priority],
             Script::Specific => &[],
         };
-        let vrid = it.router.settings().virtual_router_id.to_string();
+        let (interface, vrid) = self.place_of_teller(teller);
         let variables = [
-            ("VRRP_TYPE", "INSTANCE"),
+            ("VRRP_TYPE", it.kind),
             ("VRRP_NAME", &it.name),
             ("VRRP_STATE", state),
             ("VRRP_PREVIOUS_STATE", news.previous.as_str()),
             ("VRRP_PRIORITY", &priority),
             ("VRRP_REASON", &news.reason),
-            ("VRRP_INTERFACE", &self.links.get(it.link).name),
+            ("VRRP_INTERFACE", &interface),
             ("VRRP_VRID", &vrid),
         ];
-        let (registry, owner) = (self.poll.registry(), Owner::Notify(instance));
+        let (registry, owner) = (self.poll.registry(), Owner::Notify(teller));
         let started =
             self.children.start(registry, self.now, owner, runnable, arguments, &variables);
         let (now, keyword) = (self.now, keyword(news.told, script));
-        let it = &mut self.instances[instance];
+        let it = &mut self.tellers[teller];
         match started {
             Ok(()) => {
                 log::debug!("{}: {keyword} started for {state}", it.name);
                 let deadline = now + it.scripts.timeout;
                 it.notifying = Some(Notifying { deadline, terminated: false });
-                self.touch(Object::Notify(instance));
+                self.touch(Object::Notify(teller));
                 true
             }
             Err(error) => {
@@ -77,12 +76,22 @@ impl Daemon {
         }
     }
 
+    /// The interface and the VRID that scripts are told of; a group has none.
+    fn place_of_teller(&self, teller: usize) -> (String, String) {
+        let router = self.instances.get(teller).and_then(|it| it.routers.first());
+        let Some(router) = router.map(|router| &self.routers[*router]) else {
+            return Default::default();
+        };
+        let vrid = router.core.settings().virtual_router_id.to_string();
+        (self.links.get(router.link).name.clone(), vrid)
+    }
+
     /// A script takes too long.
-    pub(super) fn notify_overdue(&mut self, instance: usize) {
-        let it = &mut self.instances[instance];
+    pub(super) fn notify_overdue(&mut self, teller: usize) {
+        let it = &mut self.tellers[teller];
         let Some(notifying) = &mut it.notifying else { return };
         if notifying.terminated {
-            self.children.signal(Owner::Notify(instance), SIGKILL);
+            self.children.signal(Owner::Notify(teller), SIGKILL);
             notifying.deadline = self.now + KILL_DELAY;
             return;
         }
@@ -96,15 +105,15 @@ impl Daemon {
                 Span(it.scripts.timeout)
             );
         }
-        self.children.signal(Owner::Notify(instance), SIGTERM);
+        self.children.signal(Owner::Notify(teller), SIGTERM);
     }
 
     /// A script has ended: its result is logged, and the next one starts.
-    pub(super) fn notify_ended(&mut self, instance: usize, ended: &Ended) {
+    pub(super) fn notify_ended(&mut self, teller: usize, ended: &Ended) {
         let took = Span(self.now.since(ended.started));
-        let it = &mut self.instances[instance];
+        let it = &mut self.tellers[teller];
         it.notifying = None;
-        self.touched.push(Object::Notify(instance));
+        self.touched.push(Object::Notify(teller));
         if let Some((news, script)) = it.queue.current() {
             let what = keyword(news.told, script);
             let (name, state) = (&it.name, news.told.as_str());
@@ -119,7 +128,7 @@ impl Daemon {
         }
         let next = it.queue.done().map(|(news, script)| (news.clone(), script));
         if let Some((news, script)) = next {
-            self.run_notify(instance, news, script);
+            self.run_notify(teller, news, script);
         }
     }
 
@@ -127,7 +136,7 @@ impl Daemon {
         let Some(ended) = self.children.ready(self.poll.registry(), token) else { return };
         match ended.owner {
             Owner::Check(script) => self.check_ended(script, ended),
-            Owner::Notify(instance) => self.notify_ended(instance, &ended),
+            Owner::Notify(teller) => self.notify_ended(teller, &ended),
         }
     }
 }

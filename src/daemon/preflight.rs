@@ -3,7 +3,7 @@
 
 use super::command::{identity, Runnable};
 use crate::config::error::{Place, Report};
-use crate::config::{Command, Config, ScriptUser, VrrpInstance};
+use crate::config::{Command, Config, Notify, ScriptUser};
 use std::path::Path;
 
 /// Adds what is wrong on this host to the report: a missing or unsafe script or user is an error, a
@@ -11,8 +11,13 @@ use std::path::Path;
 pub fn check(config: &Config, report: &mut Report) {
     let script_user = config.global_defs.script_user.as_ref();
     let users = config.vrrp_script.iter().filter_map(|script| script.user.as_ref());
-    let notified = config.vrrp_instance.iter().flat_map(notify_scripts);
-    let own = notified.filter_map(|command| command.user.as_ref());
+    let notified = config
+        .vrrp_instance
+        .iter()
+        .map(|instance| &instance.notify)
+        .chain(config.vrrp_sync_group.iter().map(|group| &group.notify))
+        .flat_map(Notify::commands);
+    let own = notified.clone().filter_map(|command| command.user.as_ref());
     for user in users.chain(script_user).chain(own) {
         if let Err(error) = identity(user) {
             report.error(user.place, error);
@@ -21,10 +26,10 @@ pub fn check(config: &Config, report: &mut Report) {
     for script in &config.vrrp_script {
         runnable(&script.script, script.user.as_ref().or(script_user), report);
     }
+    for command in notified {
+        runnable(command, script_user, report);
+    }
     for instance in &config.vrrp_instance {
-        for command in notify_scripts(instance) {
-            runnable(command, script_user, report);
-        }
         interface(&instance.interface, instance.interface_place, report);
         for vip in &instance.virtual_ipaddress {
             if let Some(dev) = vip.dev.as_deref().filter(|dev| *dev != instance.interface) {
@@ -32,17 +37,6 @@ pub fn check(config: &Config, report: &mut Report) {
             }
         }
     }
-}
-
-fn notify_scripts(instance: &VrrpInstance) -> impl Iterator<Item = &Command> {
-    let scripts = [
-        &instance.notify_master,
-        &instance.notify_backup,
-        &instance.notify_fault,
-        &instance.notify_stop,
-        &instance.notify,
-    ];
-    scripts.into_iter().flatten()
 }
 
 /// Whether a command can be run, if its user is there: that was told.

@@ -72,13 +72,13 @@ impl Daemon {
             Ok(advert) => Some(advert.vrid),
             Err(_) => claimed_vrid(packet.payload),
         };
-        let instance = vrid.and_then(|vrid| self.nets[net].instance(vrid));
-        match (instance, parsed) {
-            (Some(instance), Ok(advert)) => {
-                self.feed_at(at, instance, Event::Advert { source, advert: &advert });
+        let router = vrid.and_then(|vrid| self.nets[net].router(vrid));
+        match (router, parsed) {
+            (Some(router), Ok(advert)) => {
+                self.feed_at(at, router, Event::Advert { source, advert: &advert });
             }
-            (Some(instance), Err(reason)) => {
-                self.feed_at(at, instance, Event::Discarded { source, reason });
+            (Some(router), Err(reason)) => {
+                self.feed_at(at, router, Event::Discarded { source, reason });
             }
             (None, Ok(_)) => self.nets[net].statistics.count(Discard::Vrid),
             (None, Err(reason)) => self.nets[net].statistics.count(reason),

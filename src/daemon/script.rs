@@ -4,7 +4,6 @@ use super::command::Runnable;
 use crate::config::VrrpScript;
 use crate::vrrp::check::{Check, Settings};
 use crate::vrrp::time::Instant;
-use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use std::time::Duration;
 
@@ -16,8 +15,8 @@ pub struct Script {
     pub check: Check,
     /// What it runs; if it cannot be run, why, and every run is a failure.
     pub runnable: Result<Runnable, String>,
-    /// Who tracks it: instance, slot, weight.
-    pub trackers: Vec<(usize, usize, Weight)>,
+    /// Its number among the trackers.
+    pub tracker: usize,
     /// `only_while`
     pub only_while: Option<StateName>,
     /// Its last run.

@@ -39,21 +39,22 @@ impl Daemon {
 
     fn log_instance(&self, instance: usize) {
         let it = &self.instances[instance];
-        let router = &it.router;
-        let master = match router.master() {
-            Some(heard) => format!(", MASTER is {} with {}", heard.address, heard.priority),
-            None => String::new(),
-        };
-        log::info!(
-            "status: {}: {} for {} ({}), priority {} of {}{master}",
-            it.name,
-            router.state(),
-            Span(self.now.since(it.since)),
-            it.reason,
-            router.effective_priority(),
-            router.settings().priority,
-        );
-        log::info!("status: {}:{}", it.name, counters(router.statistics()));
+        for router in &it.routers {
+            let (name, router) = (self.router_name(*router), &self.routers[*router].core);
+            let master = match router.master() {
+                Some(heard) => format!(", MASTER is {} with {}", heard.address, heard.priority),
+                None => String::new(),
+            };
+            log::info!(
+                "status: {name}: {} for {} ({}), priority {} of {}{master}",
+                router.state(),
+                Span(self.now.since(it.since)),
+                it.reason,
+                router.effective_priority(),
+                router.settings().priority,
+            );
+            log::info!("status: {name}:{}", counters(router.statistics()));
+        }
     }
 }
 

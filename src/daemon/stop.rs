@@ -46,8 +46,8 @@ impl Daemon {
         log::info!("{name}: stopping");
         self.stopping = Some(self.now + STOP_TIMEOUT);
         self.touch(Object::Stop);
-        for instance in 0..self.instances.len() {
-            self.feed(instance, Event::Shutdown);
+        for router in 0..self.routers.len() {
+            self.feed(router, Event::Shutdown);
         }
         for script in 0..self.scripts.len() {
             self.children.signal(Owner::Check(script), SIGTERM);
@@ -62,8 +62,8 @@ impl Daemon {
         }
         let running: Vec<Owner> = self.children.owners().collect();
         for owner in running {
-            if let Owner::Notify(instance) = owner {
-                let name = &self.instances[instance].name;
+            if let Owner::Notify(teller) = owner {
+                let name = &self.tellers[teller].name;
                 log::error!("{name}: a notify script is still running: killing it");
             }
             self.children.signal(owner, SIGKILL);
@@ -75,7 +75,7 @@ impl Daemon {
     pub(super) fn stopped(&mut self) -> bool {
         let Some(until) = self.stopping else { return false };
         let late = self.now >= until;
-        let told = self.instances.iter().all(|it| it.queue.is_idle());
+        let told = self.tellers.iter().all(|it| it.queue.is_idle());
         if !late && !told {
             return false;
         }

@@ -7,7 +7,7 @@ use super::value::{describe, time, without_unit};
 use super::{address, track};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Format, V3Checksum, VrrpInstance};
+use crate::config::{Election, Format, Notify, Transport, V3Checksum, VrrpInstance};
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -68,15 +68,25 @@ pub fn read(
         garp_lower_prio_repeat: settings
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
+        election: Election::default(),
+        transport: Transport::default(),
+        track: Vec::new(),
+        notify: notify(&settings),
+    };
+    notes.routers.push(settings.place_of("virtual_router_id"));
+    Some(instance)
+}
+
+/// The notify scripts of an instance or a group.
+pub fn notify(settings: &Settings<'_>) -> Notify {
+    Notify {
         notify_master: settings.command("notify_master"),
         notify_backup: settings.command("notify_backup"),
         notify_fault: settings.command("notify_fault"),
         notify_stop: settings.command("notify_stop"),
         notify: settings.command("notify"),
         notify_timeout: settings.time("notify_timeout").unwrap_or(Duration::from_secs(60)),
-    };
-    notes.routers.push(settings.place_of("virtual_router_id"));
-    Some(instance)
+    }
 }
 
 fn interface(settings: &Settings<'_>, report: &mut Report) -> Option<String> {

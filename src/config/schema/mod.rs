@@ -83,6 +83,7 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
         global_defs: global_defs(&globals, report),
         vrrp_script: vrrp_script.into_iter().flatten().collect(),
         vrrp_instance: vrrp_instance.into_iter().flatten().collect(),
+        vrrp_sync_group: Vec::new(),
     };
     if !report.has_errors() {
         advice::give(&config, &notes, report);

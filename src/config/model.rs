@@ -1,0 +1,171 @@
+//! What the larger groups of words of a configuration become. The names of the fields are the
+//! keywords.
+
+use super::error::Place;
+use super::{Command, VirtualIpAddress};
+use crate::vrrp::tracker::Weight;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What changes how a virtual router is elected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Election {
+    /// `preempt_delay`: so long a MASTER of lower priority is left alone. Default 0.
+    pub preempt_delay: Duration,
+    /// `down_timer_adverts`: so many intervals without an advert, 1 to 100. Default 3.
+    pub down_timer_adverts: u8,
+    /// `lower_prio_no_advert`: a MASTER does not answer adverts of lower priority. Default false.
+    pub lower_prio_no_advert: bool,
+    /// `higher_prio_send_advert`: a last advert before giving way. Default false.
+    pub higher_prio_send_advert: bool,
+    /// `owner_ignore_adverts`: an owner (255) heeds nobody. Default false.
+    pub owner_ignore_adverts: bool,
+}
+
+impl Default for Election {
+    fn default() -> Self {
+        Self {
+            preempt_delay: Duration::ZERO,
+            down_timer_adverts: 3,
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            owner_ignore_adverts: false,
+        }
+    }
+}
+
+/// Where adverts come from and go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transport {
+    /// `unicast_src_ip` or `mcast_src_ip`: the address to send from, at most one of each family.
+    pub source: Vec<IpAddr>,
+    /// `track_src_ip`: FAULT while that address is not there. Default false.
+    pub track_src_ip: bool,
+    /// `mcast_dst_ip`, `vrrp_mcast_group4`, `vrrp_mcast_group6`: another group than RFC 9568's, at
+    /// most one of each family.
+    pub group: Vec<IpAddr>,
+    /// `unicast_peer`: send to these instead of the group. Empty: multicast.
+    pub unicast_peer: Vec<UnicastPeer>,
+    /// `unicast_ttl` of what is sent to peers. Default 255.
+    pub unicast_ttl: u8,
+    /// `check_unicast_src`: heed nobody but the peers. Default true.
+    pub check_unicast_src: bool,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self {
+            source: Vec::new(),
+            track_src_ip: false,
+            group: Vec::new(),
+            unicast_peer: Vec::new(),
+            unicast_ttl: 255,
+            check_unicast_src: true,
+        }
+    }
+}
+
+/// An entry of `unicast_peer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnicastPeer {
+    /// Its address.
+    pub address: IpAddr,
+    /// `min_ttl` of what comes from it. Default 0.
+    pub min_ttl: u8,
+    /// `max_ttl` of what comes from it. Default 255.
+    pub max_ttl: u8,
+    /// Where it was said.
+    pub place: Place,
+}
+
+/// `vrrp_sync_group NAME`: instances that are MASTER together or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VrrpSyncGroup {
+    /// The name after the keyword.
+    pub name: String,
+    /// Where the section begins.
+    pub place: Place,
+    /// `group`: the members, by their index in [`super::Config::vrrp_instance`].
+    pub group: Vec<usize>,
+    /// Its notify scripts; they run after those of its members.
+    pub notify: Notify,
+}
+
+/// Something to track, and what it is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Track {
+    /// What is tracked.
+    pub tracked: Tracked,
+    /// The weight here: the entry's own, or that of what is tracked.
+    pub weight: Weight,
+    /// Where it was said.
+    pub place: Place,
+}
+
+/// What can be tracked beside scripts: an interface by its name, all else by its index in the
+/// configuration's list of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tracked {
+    /// `track_interface`
+    Interface(String),
+    /// `track_file`
+    File(usize),
+    /// `track_process`
+    Process(usize),
+    /// `track_route`
+    Route(usize),
+    /// `track_tcp`
+    Tcp(usize),
+    /// `track_ping`
+    Ping(usize),
+}
+
+/// Scripts that are told of changes, of an instance or a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notify {
+    /// `notify_master`, without arguments.
+    pub notify_master: Option<Command>,
+    /// `notify_backup`, without arguments.
+    pub notify_backup: Option<Command>,
+    /// `notify_fault`, without arguments.
+    pub notify_fault: Option<Command>,
+    /// `notify_stop`, without arguments.
+    pub notify_stop: Option<Command>,
+    /// `notify`, with `INSTANCE` or `GROUP`, name, state and priority.
+    pub notify: Option<Command>,
+    /// `notify_timeout` for one script. Default 60 s.
+    pub notify_timeout: Duration,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Self {
+            notify_master: None,
+            notify_backup: None,
+            notify_fault: None,
+            notify_stop: None,
+            notify: None,
+            notify_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Notify {
+    /// All scripts that there are.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> + Clone {
+        let Self { notify_master, notify_backup, notify_fault, notify_stop, notify, .. } = self;
+        [notify_master, notify_backup, notify_fault, notify_stop, notify].into_iter().flatten()
+    }
+}
+
+impl super::VrrpInstance {
+    /// The advertised addresses of one family, in the order of the file.
+    pub fn addresses(
+        &self,
+        family: crate::wire::Family,
+    ) -> impl Iterator<Item = &VirtualIpAddress> {
+        self.virtual_ipaddress
+            .iter()
+            .filter(move |vip| crate::wire::Family::of(vip.address) == family)
+    }
+}

@@ -1,0 +1,109 @@
+//! Instances, virtual routers, trackers and checks, out of a configuration.
+
+use super::instance::Instance;
+use super::net::Net;
+use super::router::{settings, VirtualRouter};
+use super::teller::Teller;
+use super::track::{Kind, Tracker};
+use super::{checks, Daemon};
+use crate::config::{Config, VrrpInstance};
+use crate::vrrp::router::Router;
+use crate::vrrp::time::Instant;
+use crate::vrrp::StateName;
+use crate::wire::Family;
+
+impl Daemon {
+    /// Makes everything that the configuration asks for.
+    pub(super) fn build(&mut self, config: &Config) {
+        let script_user = config.global_defs.script_user.as_ref();
+        for script in &config.vrrp_script {
+            let tracker = self.trackers.len();
+            self.trackers.push(Tracker::new(Kind::Script(self.scripts.len()), &script.name));
+            self.scripts.push(checks::build(script, script_user, tracker));
+        }
+        for instance in &config.vrrp_instance {
+            self.add_instance(instance);
+            self.tellers.push(Teller::new(
+                "INSTANCE",
+                &instance.name,
+                &instance.notify,
+                script_user,
+            ));
+        }
+        self.set_numbers();
+        let objects = self.routers.len() + self.tellers.len() + self.scripts.len();
+        self.touched.reserve(objects);
+        self.pending.reserve(self.routers.len() * 4);
+    }
+
+    /// Makes an instance out of its configuration, with a virtual router for each family.
+    fn add_instance(&mut self, from: &VrrpInstance) {
+        let number = self.instances.len();
+        let trackers = self.subscribe(number, from);
+        let routers = [Family::V4, Family::V6]
+            .into_iter()
+            .filter(|family| from.addresses(*family).next().is_some())
+            .map(|family| self.add_router(number, from, family, trackers.len()))
+            .collect();
+        self.instances.push(Instance {
+            name: from.name.clone(),
+            routers,
+            trackers,
+            state: StateName::Init,
+            since: Instant::ZERO,
+            reason: String::new(),
+            why: None,
+        });
+    }
+
+    fn add_router(
+        &mut self,
+        instance: usize,
+        from: &VrrpInstance,
+        family: Family,
+        trackers: usize,
+    ) -> usize {
+        let number = self.routers.len();
+        let link = self.links.watch(&from.interface);
+        let settings = settings(from, family);
+        let net = self.net(link, family);
+        self.nets[net].add(settings.virtual_router_id, number);
+        let vips = from
+            .addresses(family)
+            .map(|vip| {
+                let link = vip.dev.as_deref().map_or(link, |dev| self.links.watch(dev));
+                self.addresses.add(link, vip)
+            })
+            .collect();
+        self.routers.push(VirtualRouter {
+            instance,
+            core: Router::new(settings, trackers),
+            net,
+            link,
+            vips,
+            template: None,
+            announcements: Vec::new(),
+        });
+        number
+    }
+
+    /// Enters an instance with whatever it tracks; returns the tracker of each slot.
+    fn subscribe(&mut self, instance: usize, from: &VrrpInstance) -> Vec<usize> {
+        let mut slots = Vec::new();
+        for track in &from.track_script {
+            let tracker = self.scripts[track.script].tracker;
+            self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
+            slots.push(tracker);
+        }
+        slots
+    }
+
+    fn net(&mut self, link: usize, family: Family) -> usize {
+        let known = |net: &Net| net.link == link && net.family == family;
+        if let Some(net) = self.nets.iter().position(known) {
+            return net;
+        }
+        self.nets.push(Net::new(link, family));
+        self.nets.len() - 1
+    }
+}

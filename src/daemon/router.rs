@@ -1,0 +1,114 @@
+//! A virtual router at work, and what a transition sends, made ready before it is needed.
+
+use super::link::Links;
+use crate::config::{V3Checksum, VrrpInstance};
+use crate::vrrp::router::Router;
+use crate::vrrp::settings::{Garp, Settings};
+use crate::wire::advert::{ChecksumForm, Template};
+use crate::wire::{announce, Family, Version};
+use std::net::IpAddr;
+
+/// A virtual router and all that belongs to it. An instance has one for each family.
+pub struct VirtualRouter {
+    /// The instance that it belongs to.
+    pub instance: usize,
+    /// What decides.
+    pub core: Router,
+    /// Its sockets, by number.
+    pub net: usize,
+    /// Its interface, by number in the link table.
+    pub link: usize,
+    /// Its virtual addresses, by number in the table of addresses.
+    pub vips: Vec<usize>,
+    /// Its advertisement; there is none without an address to send from.
+    pub template: Option<Template>,
+    /// The announcements of its addresses: interface index and frames, back to back.
+    pub announcements: Vec<(u32, Vec<u8>)>,
+}
+
+/// The settings of the virtual router of a family that an instance asks for.
+#[must_use]
+pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
+    let addresses: Vec<IpAddr> = instance.addresses(family).map(|vip| vip.address).collect();
+    let version = match family {
+        Family::V4 => instance.version,
+        Family::V6 => Version::V3,
+    };
+    Settings {
+        family,
+        version,
+        virtual_router_id: instance.virtual_router_id,
+        priority: instance.priority,
+        advert_int: instance.advert_int,
+        preempt: !instance.nopreempt,
+        fast_handover: instance.fast_handover,
+        skip_check_adv_addr: instance.skip_check_adv_addr,
+        v3_checksum: match instance.v3_checksum {
+            V3Checksum::Auto => None,
+            V3Checksum::Rfc9568 => Some(ChecksumForm::Message),
+            V3Checksum::PseudoHeader => Some(ChecksumForm::PseudoHeader),
+        },
+        auth_pass: instance.auth_pass.filter(|_| version == Version::V2),
+        addresses,
+        garp: Garp {
+            master_delay: instance.garp_master_delay,
+            master_repeat: instance.garp_master_repeat,
+            master_refresh: instance.garp_master_refresh,
+            master_refresh_repeat: instance.garp_master_refresh_repeat,
+            lower_prio_delay: instance.garp_lower_prio_delay,
+            lower_prio_repeat: instance.garp_lower_prio_repeat,
+        },
+    }
+}
+
+impl VirtualRouter {
+    /// Makes the advertisement ready for the address that it is sent from.
+    pub fn prepare_advert(&mut self, source: Option<IpAddr>) {
+        let settings = self.core.settings();
+        self.template =
+            source.map(|from| Template::new(&settings.fields(), from, settings.family.group()));
+    }
+
+    /// Makes the announcements ready. `vips` gives interface and address of each number.
+    pub fn prepare_announcements(
+        &mut self,
+        links: &Links,
+        vips: impl Fn(usize) -> (usize, IpAddr),
+    ) {
+        self.announcements.clear();
+        for vip in &self.vips {
+            let (link, address) = vips(*vip);
+            let link = links.get(link);
+            let (Some(index), Some(mac), IpAddr::V4(address)) = (link.index, link.mac, address)
+            else {
+                continue;
+            };
+            let frame = announce::gratuitous_arp(mac, address);
+            match self.announcements.iter_mut().find(|(known, _)| *known == index) {
+                Some((_, frames)) => frames.extend(frame),
+                None => self.announcements.push((index, frame.to_vec())),
+            }
+        }
+    }
+
+    /// The address to send adverts from: the one in use as long as it is there, else the first that
+    /// is nobody's virtual address (V3-001). An owner may use its own.
+    #[must_use]
+    pub fn choose_source(&self, links: &Links, is_vip: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+        let settings = self.core.settings();
+        let usable = |address: &&super::link::Address| {
+            Family::of(address.address) == settings.family && !address.tentative
+        };
+        let candidates = || links.get(self.link).addresses.iter().filter(usable);
+        let real = |address: &&super::link::Address| !is_vip(address.address) && !address.ours;
+        let in_use = self.core.source();
+        let owner = settings.priority == crate::wire::Priority::OWNER;
+        candidates()
+            .filter(real)
+            .find(|address| Some(address.address) == in_use)
+            .or_else(|| candidates().filter(real).find(|address| !address.secondary))
+            .or_else(|| candidates().find(real))
+            .or_else(|| candidates().find(|address| owner && !address.ours))
+            .map(|address| address.address)
+    }
+}

@@ -1,0 +1,99 @@
+//! Trackers: whatever can change the priority of an instance or put it in FAULT. A sensor finds out
+//! how a thing is; from here it goes to all who track that thing.
+
+use super::Daemon;
+use crate::vrrp::event::Event;
+use crate::vrrp::tracker::{Effect, Verdict, Weight};
+
+/// A thing that is tracked.
+#[derive(Debug)]
+pub struct Tracker {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name in the configuration.
+    pub name: String,
+    /// Who tracks it.
+    pub subscribers: Vec<Subscriber>,
+    /// How it is.
+    pub sense: Sense,
+    /// The same in words, for the log: what comes behind `failed: `.
+    pub says: String,
+}
+
+/// The kinds of things; a number is that of the sensor among those of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `vrrp_script`
+    Script(usize),
+}
+
+/// Who tracks a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscriber {
+    /// The instance.
+    pub instance: usize,
+    /// Which of its trackers this is.
+    pub slot: usize,
+    /// What it is worth there.
+    pub weight: Weight,
+}
+
+/// How a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sense {
+    /// It works, or not, or nobody knows yet.
+    Verdict(Verdict),
+}
+
+impl Tracker {
+    /// Of which nothing is known yet, and which nobody tracks.
+    #[must_use]
+    pub fn new(kind: Kind, name: &str) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            subscribers: Vec::new(),
+            sense: Sense::Verdict(Verdict::Unknown),
+            says: "no result yet".to_owned(),
+        }
+    }
+
+    /// Somebody tracks it.
+    pub fn subscribe(&mut self, instance: usize, slot: usize, weight: Weight) {
+        self.subscribers.push(Subscriber { instance, slot, weight });
+    }
+
+    /// What it is called in the log: `check web`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let kind = match self.kind {
+            Kind::Script(_) => "check",
+        };
+        format!("{kind} {}", self.name)
+    }
+}
+
+impl Sense {
+    /// What this does to somebody who tracks with a weight.
+    #[must_use]
+    pub fn effect(self, weight: Weight) -> Effect {
+        match self {
+            Self::Verdict(verdict) => weight.effect(verdict),
+        }
+    }
+}
+
+impl Daemon {
+    /// A sensor has found something out.
+    pub(super) fn sense(&mut self, tracker: usize, sense: Sense) {
+        self.trackers[tracker].sense = sense;
+        for at in 0..self.trackers[tracker].subscribers.len() {
+            let Subscriber { instance, slot, weight } = self.trackers[tracker].subscribers[at];
+            let effect = sense.effect(weight);
+            for at in 0..self.instances[instance].routers.len() {
+                let router = self.instances[instance].routers[at];
+                self.feed(router, Event::Tracker { slot, effect });
+            }
+        }
+    }
+}
