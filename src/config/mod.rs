@@ -164,6 +164,8 @@ pub struct VrrpInstance {
     pub election: Election,
     /// Where its adverts come from and go to.
     pub transport: Transport,
+    /// `use_vmac`
+    pub use_vmac: Option<UseVmac>,
     /// `track_interface` and all other trackers but scripts.
     pub track: Vec<Track>,
     /// Its notify scripts.

@@ -21,6 +21,7 @@ mod status;
 mod stop;
 mod teller;
 mod track;
+mod vmac;
 pub mod wheel;
 
 use crate::config::error::Report;
@@ -48,6 +49,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 use teller::Teller;
 use track::Tracker;
+use vmac::Vmacs;
 use wheel::Wheel;
 
 /// Packets taken at a time.
@@ -104,6 +106,7 @@ enum Object {
     Notify(usize),
     Check(usize),
     Interfaces,
+    Vmacs,
     Stop,
 }
 
@@ -131,6 +134,7 @@ pub struct Daemon {
     /// More events of interfaces may be waiting than one turn takes.
     more_link_events: bool,
     addresses: Addresses,
+    vmacs: Vmacs,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -179,6 +183,7 @@ impl Daemon {
             links: Links::open()?,
             more_link_events: false,
             addresses: Addresses::default(),
+            vmacs: Vmacs::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -215,6 +220,7 @@ impl Daemon {
         self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
+        self.sweep_vmacs();
         self.remove_leftovers();
         self.refresh_links();
         self.start_checks();
@@ -285,6 +291,7 @@ impl Daemon {
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
+                Object::Vmacs => self.vmacs.due(self.now),
                 Object::Stop => self.stop_overdue(),
             }
         }
@@ -293,7 +300,11 @@ impl Daemon {
     fn router_due(&mut self, router: usize) {
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
+            let vmac = it.vmac;
             self.receive(it.net);
+            if let Some(vmac) = vmac {
+                self.receive(vmac.net);
+            }
         }
         self.feed(router, Event::Timer);
     }
@@ -328,7 +339,8 @@ impl Daemon {
             Object::Notify(teller) => notify + teller,
             Object::Check(script) => check + script,
             Object::Interfaces => single,
-            Object::Stop => single + 1,
+            Object::Vmacs => single + 1,
+            Object::Stop => single + 2,
         }
     }
 
@@ -339,6 +351,7 @@ impl Daemon {
             _ if number < check => Object::Notify(number - notify),
             _ if number < single => Object::Check(number - check),
             _ if number == single => Object::Interfaces,
+            _ if number == single + 1 => Object::Vmacs,
             _ => Object::Stop,
         }
     }
@@ -349,7 +362,7 @@ impl Daemon {
         let check = notify + self.tellers.len();
         let single = check + self.scripts.len();
         self.numbers = Numbers { notify, check, single };
-        self.wheel.grow(single + 2);
+        self.wheel.grow(single + 3);
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -360,6 +373,7 @@ impl Daemon {
             Object::Check(_) if self.stopping.is_some() => None,
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
+            Object::Vmacs => self.vmacs.deadline(),
             Object::Stop => self.stopping,
         }
     }

@@ -18,12 +18,25 @@ pub struct VirtualRouter {
     pub net: usize,
     /// Its interface, by number in the link table.
     pub link: usize,
+    /// Its virtual MAC address.
+    pub vmac: Option<VirtualMac>,
     /// Its virtual addresses, by number in the table of addresses.
     pub vips: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
     /// The announcements of its addresses: interface index and frames, back to back.
     pub announcements: Vec<(u32, Vec<u8>)>,
+}
+
+/// The virtual MAC address of a virtual router.
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualMac {
+    /// Its number in the table of them.
+    pub number: usize,
+    /// Its sockets, by number: those of its macvlan.
+    pub net: usize,
+    /// Adverts leave from there, and not from the interface.
+    pub sends: bool,
 }
 
 /// The settings of the virtual router of a family that an instance asks for.
@@ -62,6 +75,12 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
 }
 
 impl VirtualRouter {
+    /// The sockets that its adverts leave through, by number.
+    #[must_use]
+    pub fn sends_through(&self) -> usize {
+        self.vmac.filter(|vmac| vmac.sends).map_or(self.net, |vmac| vmac.net)
+    }
+
     /// Makes the advertisement ready for the address that it is sent from.
     pub fn prepare_advert(&mut self, source: Option<IpAddr>) {
         let settings = self.core.settings();

@@ -529,6 +529,7 @@ impl Router {
         match (self.link, self.source) {
             (Link::Missing, _) => Some(Fault::InterfaceMissing),
             (Link::Down, _) => Some(Fault::InterfaceDown),
+            (Link::NoVirtualMac, _) => Some(Fault::NoVirtualMac),
             (Link::Up, None) => Some(Fault::NoPrimaryAddress),
             (Link::Up, Some(_)) => {
                 self.effects.iter().position(|effect| *effect == Effect::Fault).map(Fault::Tracker)

@@ -106,7 +106,7 @@ fn command(section: &str, value: &Value) -> Typed {
 
 fn special(word: &str, value: &Value) -> Typed {
     match (word, &value.data, value::time(value)) {
-        ("advert_int", _, Some(time)) => span(value, time),
+        ("advert_int" | "garp_extra_if" | "vrrp_garp_extra_if", _, Some(time)) => span(value, time),
         ("authentication", Data::Table(entries), _) => table(word, entries),
         _ => plain(value),
     }

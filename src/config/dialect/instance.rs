@@ -2,20 +2,22 @@
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
-    Table, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN, MULTICAST,
-    NO_IPV6, OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
+    Table, BFD, BUFFERS, CHECKSUM, CONTEST, EXTRA, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN,
+    MULTICAST, NO_IPV6, OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
 };
 
 const ACCEPT: &str = "it is not needed, the MASTER always answers on its addresses";
 const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole seconds, VRRPv3 \
                           hundredths of a second; out of its range it is an error";
 const EXCLUDED: &str = "these addresses are not set, only those of virtual_ipaddress are";
-const EXTRA: &str =
-    "addresses on other interfaces are announced like the rest; garp_master_refresh repeats it";
 const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
                     ours, and both become MASTER";
-const MAC: &str = "addresses keep the MAC address of their interface, and hosts learn the new one \
-                   by gratuitous ARP";
+const MAC: &str =
+    "its interface is up on the MASTER alone; netlink_notify_msg is not needed, group \
+                   is passed over with a warning";
+const MAC_ELSEWHERE: &str =
+    "an address on another interface than that of the instance keeps the MAC \
+                             address of that one";
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
 const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
                       its turn is skipped";
@@ -78,10 +80,10 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "mcast_dst_ip"               Line     Later, MULTICAST;
     "track_src_ip"               Line     Later, SRC_GONE;
     "vrf"                        Line     Later, "an instance without interface is an error";
-    "use_vmac"                   Line     Later, MAC;
-    "use_vmac_addr"              Line     Later, MAC;
-    "vmac_xmit_base"             Line     Later, MAC;
-    "use_ipvlan"                 Line     Later, "addresses go to the interface itself";
+    "use_vmac"                   Line     Differs, MAC;
+    "use_vmac_addr"              Line     Ignored, MAC_ELSEWHERE;
+    "vmac_xmit_base"             Line     Same, "";
+    "use_ipvlan"                 Line     Ignored, "addresses go to the interface itself; use_vmac is supported";
     "kernel_rx_buf_size"         Line     Ignored, BUFFERS;
 
     "track_script"               List     Differs,
@@ -112,7 +114,7 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "garp_master_refresh_repeat" Line     Same, "";
     "garp_lower_prio_delay"      Line     Same, "";
     "garp_lower_prio_repeat"     Line     Same, "";
-    "garp_extra_if"              Line     Later, EXTRA;
+    "garp_extra_if"              Line     Differs, EXTRA;
     "vmac_garp_intvl"            Line     Renamed, "garp_extra_if";
 
     "lvs_sync_daemon_interface"  Line     Ignored, IPVS;
@@ -151,7 +153,7 @@ const VIRTUAL_IPADDRESS: Table = rows! { "virtual_ipaddress":
     "home"                       Line     Later, NO_IPV6;
     "-nodad"                     Line     Later, NO_IPV6;
     "mngtmpaddr"                 Line     Later, NO_IPV6;
-    "use_vmac"                   Line     Later, MAC;
+    "use_vmac"                   Line     Ignored, MAC_ELSEWHERE;
 };
 
 const UNICAST_PEER: Table = rows! { "unicast_peer":

@@ -4,7 +4,7 @@ use super::advice::Notes;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::value::{describe, time, without_unit};
-use super::{address, track};
+use super::{address, track, vmac};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
 use crate::config::{Election, Format, Notify, Transport, V3Checksum, VrrpInstance};
@@ -44,7 +44,7 @@ pub fn read(
     let repeat = |word| settings.octet(word).unwrap_or(1);
     let garp_master_delay = delay("garp_master_delay");
     let garp_master_repeat = repeat("garp_master_repeat");
-    let instance = VrrpInstance {
+    let mut instance = VrrpInstance {
         name: name.text.clone(),
         place: name.place,
         interface: interface?,
@@ -70,9 +70,13 @@ pub fn read(
             .unwrap_or(garp_master_repeat),
         election: Election::default(),
         transport: Transport::default(),
+        use_vmac: vmac::read(&settings, report),
         track: Vec::new(),
         notify: notify(&settings),
     };
+    if let Some(refresh) = vmac::refresh(&settings, &instance, report) {
+        instance.garp_master_refresh = refresh;
+    }
     notes.routers.push(settings.place_of("virtual_router_id"));
     Some(instance)
 }

@@ -11,6 +11,7 @@ mod settings;
 pub(super) mod table;
 mod track;
 pub(super) mod value;
+mod vmac;
 
 use super::dialect::refusal;
 use super::error::{quote, Place, Report};
@@ -63,10 +64,11 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
         .map(|(name, section)| script::read(name, section, &mut notes, report))
         .collect();
     let checks = track::Checks { by_name: &by_name, scripts: &vrrp_script };
-    let vrrp_instance: Vec<_> = instances
+    let mut vrrp_instance: Vec<_> = instances
         .iter()
         .map(|(name, section)| instance::read(name, section, &globals, &checks, &mut notes, report))
         .collect();
+    vmac::name(&globals, &mut vrrp_instance, report);
     if instances.is_empty() && !report.has_errors() {
         let message = "there is no vrrp_instance: vipd would have nothing to do";
         // A file of keepalived's may well be about load balancing alone.

@@ -10,8 +10,10 @@ const REPLY_BUFFER: usize = 1 << 20;
 const REMOVED: u32 = 0x7669_7064;
 
 /// Where interfaces are asked about, and changed.
+#[derive(Default)]
 pub struct Kernel {
-    socket: Netlink,
+    /// There is none until somebody needs it.
+    socket: Option<Netlink>,
     buffer: Vec<u8>,
 }
 
@@ -25,12 +27,17 @@ pub struct Refusal {
 }
 
 impl Kernel {
-    /// Opens the socket.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn open() -> io::Result<Self> {
-        Ok(Self { socket: Netlink::open(&[], REPLY_BUFFER)?, buffer: Vec::new() })
+    /// Closes the socket; it will be opened again.
+    pub fn rest(&mut self) {
+        *self = Self::default();
+    }
+
+    fn submit(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let socket = match &self.socket {
+            Some(socket) => socket,
+            None => self.socket.insert(Netlink::open(&[], REPLY_BUFFER)?),
+        };
+        socket.send(bytes)
     }
 
     /// Asks a question: the interfaces in the answer, none if there is no such interface.
@@ -38,7 +45,7 @@ impl Kernel {
         let mut bytes = Vec::new();
         question(&mut Builder::new(&mut bytes));
         let mut found = Vec::new();
-        if self.socket.send(&bytes).is_ok() {
+        if self.submit(&bytes).is_ok() {
             self.drain(|message| {
                 if message.kind == nl::RTM_NEWLINK {
                     found.extend(Interface::parse(message.body));
@@ -59,12 +66,13 @@ impl Kernel {
     /// a whole is a refusal of the first.
     pub fn send(&mut self, orders: &[u8]) -> Vec<Refusal> {
         let mut refused = Vec::new();
-        if let Err(error) = self.socket.send(orders) {
+        if let Err(error) = self.submit(orders) {
             let seq = nl::messages(orders).next().map_or(0, |first| first.seq);
             refused.push(Refusal { seq, error });
         }
         self.drain(|message| {
-            let errno = if message.kind == nl::NLMSG_ERROR { nl::error_code(message.body) } else { 0 };
+            let errno =
+                if message.kind == nl::NLMSG_ERROR { nl::error_code(message.body) } else { 0 };
             if errno != 0 {
                 let error = io::Error::from_raw_os_error(errno);
                 refused.push(Refusal { seq: message.seq, error });
@@ -85,7 +93,8 @@ impl Kernel {
             remove_group(orders, 0, REMOVED);
         });
         // One that is not there any more needs no removal; then there may be no such group, too.
-        let refused = refused.iter().find(|refusal| refusal.error.raw_os_error() != Some(nl::ENODEV));
+        let refused =
+            refused.iter().find(|refusal| refusal.error.raw_os_error() != Some(nl::ENODEV));
         if let Some(refusal) = refused {
             log::error!("cannot remove the interface of a virtual MAC address: {}", refusal.error);
         }
@@ -93,7 +102,8 @@ impl Kernel {
 
     /// The answers: the kernel has given them when sending has returned.
     fn drain(&mut self, mut take: impl FnMut(nl::Message<'_>)) {
-        while let Ok(Some(length)) = self.socket.receive(&mut self.buffer) {
+        let Some(socket) = &self.socket else { return };
+        while let Ok(Some(length)) = socket.receive(&mut self.buffer) {
             let bytes = self.buffer.get(..length).unwrap_or_default();
             nl::messages(bytes).for_each(&mut take);
         }

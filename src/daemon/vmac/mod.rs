@@ -14,6 +14,7 @@
 //! The device is ours if it is a macvlan with our MAC address on the right interface: so it is found
 //! again after a crash. What a crash has left of an instance that is no more is known by its alias.
 
+mod apply;
 mod kernel;
 mod settings;
 
@@ -67,6 +68,7 @@ struct Below {
 }
 
 /// All virtual MAC addresses of the configuration.
+#[derive(Default)]
 pub struct Vmacs {
     kernel: Kernel,
     list: Vec<Vmac>,
@@ -78,15 +80,6 @@ pub struct Vmacs {
 }
 
 impl Vmacs {
-    /// None so far.
-    ///
-    /// # Errors
-    /// If there is no socket to be had.
-    pub fn open() -> io::Result<Self> {
-        let (list, below, batch) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { kernel: Kernel::open()?, list, below, batch, next_down: Instant::ZERO })
-    }
-
     /// A virtual MAC address for an instance: `link` and `below` are numbers in the link table, of
     /// the macvlan and of the interface below.
     pub fn add(
@@ -120,11 +113,11 @@ impl Vmacs {
         self.list[vmac].problem.as_deref()
     }
 
-    /// Whether a link in the table is the macvlan, or the interface below.
-    #[must_use]
-    pub fn concerns(&self, vmac: usize, link: usize) -> bool {
-        let it = &self.list[vmac];
-        it.link == link || self.below[it.below].link == link
+    /// Those that a link in the table concerns: it is the macvlan, or the interface below.
+    fn concerned(&self, link: usize) -> impl Iterator<Item = usize> + use<'_> {
+        let list = self.list.iter().enumerate();
+        let concerned = move |it: &&Vmac| it.link == link || self.below[it.below].link == link;
+        list.filter(move |(_, it)| concerned(it)).map(|(vmac, _)| vmac)
     }
 
     /// Removes what a crash has left of instances that are no more, and learns what it has kept us
@@ -147,6 +140,9 @@ impl Vmacs {
             }
         }
         self.kernel.remove(&indices);
+        if self.list.is_empty() {
+            self.kernel.rest();
+        }
         names
     }
 

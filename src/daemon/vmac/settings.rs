@@ -48,7 +48,8 @@ pub fn prepare(interface: &str, family: Family) -> Vec<Failure> {
     let mut failures = Vec::new();
     let mut set = |version, (name, value)| {
         if let Err(error) = sysctl::set(version, interface, name, value) {
-            failures.push(Failure { what: format!("net.{version}.conf.{interface}.{name}"), error });
+            failures
+                .push(Failure { what: format!("net.{version}.conf.{interface}.{name}"), error });
         }
     };
     // Even a macvlan for IPv6 hears ARP, and must not answer it for the interface below.
@@ -95,7 +96,9 @@ impl Before {
     /// Changes the settings of the interface below, after they are remembered.
     pub fn change(&self, interface: &str) -> Vec<Failure> {
         let mut failures = Vec::new();
-        for ((name, wanted), _) in BELOW.into_iter().zip(self.0).filter(|(_, before)| before.is_some()) {
+        for ((name, wanted), _) in
+            BELOW.into_iter().zip(self.0).filter(|(_, before)| before.is_some())
+        {
             if let Err(error) = sysctl::set("ipv4", interface, name, wanted) {
                 failures.push(Failure { what: format!("net.ipv4.conf.{interface}.{name}"), error });
             }
@@ -170,7 +173,10 @@ mod tests {
                 assert_eq!(read_alias(&alias).as_ref(), Some(&before), "{alias}");
             }
         }
-        assert_eq!(alias("vip", &Before([Some(0), Some(0)])), "vipd: vip before: arp_ignore=0 arp_announce=0");
+        assert_eq!(
+            alias("vip", &Before([Some(0), Some(0)])),
+            "vipd: vip before: arp_ignore=0 arp_announce=0"
+        );
     }
 
     #[test]
