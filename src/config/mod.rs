@@ -20,11 +20,13 @@ pub mod toml;
 pub mod tree;
 pub mod uci;
 
+pub use model::{Notify, Track, Tracked, Transport, UnicastPeer, UseVmac, VrrpSyncGroup};
+
+use crate::vrrp::settings::Election;
 use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use error::{Place, Report};
-pub use model::*;
 use std::net::IpAddr;
 use std::time::Duration;
 use tree::Tree;
@@ -160,8 +162,10 @@ pub struct VrrpInstance {
     pub garp_lower_prio_delay: Duration,
     /// `garp_lower_prio_repeat`, after a contest won, 0 to 255. Default: `garp_master_repeat`.
     pub garp_lower_prio_repeat: u8,
-    /// What changes its election.
+    /// `preempt_delay` and what else changes its election.
     pub election: Election,
+    /// `dont_track_primary`: an interface that is down is no FAULT. Default false.
+    pub dont_track_primary: bool,
     /// Where its adverts come from and go to.
     pub transport: Transport,
     /// `use_vmac`

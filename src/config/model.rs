@@ -8,33 +8,6 @@ use crate::wire::Family;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What changes how a virtual router is elected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Election {
-    /// `preempt_delay`: so long a MASTER of lower priority is left alone. Default 0.
-    pub preempt_delay: Duration,
-    /// `down_timer_adverts`: so many intervals without an advert, 1 to 100. Default 3.
-    pub down_timer_adverts: u8,
-    /// `lower_prio_no_advert`: a MASTER does not answer adverts of lower priority. Default false.
-    pub lower_prio_no_advert: bool,
-    /// `higher_prio_send_advert`: a last advert before giving way. Default false.
-    pub higher_prio_send_advert: bool,
-    /// `owner_ignore_adverts`: an owner (255) heeds nobody. Default false.
-    pub owner_ignore_adverts: bool,
-}
-
-impl Default for Election {
-    fn default() -> Self {
-        Self {
-            preempt_delay: Duration::ZERO,
-            down_timer_adverts: 3,
-            lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
-            owner_ignore_adverts: false,
-        }
-    }
-}
-
 /// Where adverts come from and go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transport {

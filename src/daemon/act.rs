@@ -20,6 +20,7 @@ const BURST: usize = 256 * ARP_FRAME;
 impl Daemon {
     /// Performs all that is pending, and what comes of it.
     pub(super) fn perform(&mut self) {
+        self.settle_groups();
         while !self.pending.is_empty() {
             let mut actions = std::mem::take(&mut self.pending);
             self.raise_vmacs(&actions);
@@ -31,6 +32,7 @@ impl Daemon {
                 self.tell(*router, action);
             }
             actions.clear();
+            self.settle_groups();
             if self.pending.is_empty() {
                 self.pending = actions;
             }
@@ -110,6 +112,7 @@ impl Daemon {
                 | Action::Announce { .. }
                 | Action::Transition { .. }
                 | Action::PriorityChange { .. }
+                | Action::LowerPriority { .. }
                 | Action::Remark(_) => {}
             }
         }
@@ -126,6 +129,7 @@ impl Daemon {
             | Action::Release
             | Action::Transition { .. }
             | Action::PriorityChange { .. }
+            | Action::LowerPriority { .. }
             | Action::Remark(_) => None,
         };
         let rounds = actions.iter().filter_map(repeats).map(|(_, repeat)| repeat).max();
@@ -177,7 +181,8 @@ impl Daemon {
             Action::Advertise { .. }
             | Action::Acquire
             | Action::Release
-            | Action::Announce { .. } => {}
+            | Action::Announce { .. }
+            | Action::LowerPriority { .. } => {}
         }
     }
 
@@ -186,10 +191,10 @@ impl Daemon {
         let why = self.explain(router, reason);
         let (now, instance) = (self.now, self.routers[router].instance);
         let it = &mut self.instances[instance];
-        let why = it.why.take().unwrap_or(why);
+        let why = it.why.take().filter(|(state, _)| *state == to).map_or(why, |(_, why)| why);
         let all = it.routers.iter().all(|router| self.routers[*router].core.state() == to);
         if !all || it.state == to {
-            it.why = Some(why).filter(|_| !all);
+            it.why = Some((to, why)).filter(|_| !all);
             return;
         }
         let from = std::mem::replace(&mut it.state, to);
@@ -206,7 +211,8 @@ impl Daemon {
             StateName::Backup | StateName::Master | StateName::Fault => Told::State(to),
         };
         let priority = self.routers[router].core.effective_priority();
-        self.notify(instance, News { told, previous: from, priority, reason: why });
+        self.notify(instance, News { told, previous: from, priority, reason: why.clone() });
+        self.group_transition(instance, &why);
         self.turn_gates(instance);
         self.touch(Object::Router(router));
     }
@@ -259,7 +265,11 @@ impl Daemon {
             | Reason::Owner
             | Reason::HigherPriority { .. }
             | Reason::GreaterAddress { .. }
-            | Reason::Stalled { .. } => reason.to_string(),
+            | Reason::Stalled { .. }
+            | Reason::Recovered(Fault::Group) => reason.to_string(),
+            Reason::GroupBackup | Reason::Fault(Fault::Group) => {
+                self.explain_group(router).unwrap_or_else(|| reason.to_string())
+            }
         }
     }
 
@@ -309,6 +319,11 @@ impl Daemon {
             Remark::OtherFault(fault) => {
                 log::warn!("{name}: still FAULT: {}", self.explain(number, Reason::Fault(*fault)));
             }
+            Remark::GroupWaits { silent } => log::warn!(
+                "{name}: has no MASTER, nothing was heard for {}, but {}: it stays BACKUP",
+                Span(*silent),
+                self.explain_wait(number)
+            ),
             Remark::Late { by } => log::warn!(
                 "{name}: woke up {} late for an advert: is the machine overloaded or was it \
                  suspended?",

@@ -1,5 +1,6 @@
 //! Instances, virtual routers, trackers and checks, out of a configuration.
 
+use super::group::Group;
 use super::instance::Instance;
 use super::net::Net;
 use super::router::{settings, VirtualMac, VirtualRouter};
@@ -7,6 +8,7 @@ use super::teller::Teller;
 use super::track::{Kind, Tracker};
 use super::{checks, Daemon};
 use crate::config::{Config, VrrpInstance};
+use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::time::Instant;
 use crate::vrrp::StateName;
@@ -30,6 +32,8 @@ impl Daemon {
                 script_user,
             ));
         }
+        self.add_groups(config);
+        self.group_families();
         self.set_numbers();
         let objects = self.routers.len() + self.tellers.len() + self.scripts.len();
         self.touched.reserve(objects);
@@ -48,6 +52,7 @@ impl Daemon {
         self.instances.push(Instance {
             name: from.name.clone(),
             routers,
+            group: None,
             trackers,
             state: StateName::Init,
             since: Instant::ZERO,
@@ -79,6 +84,8 @@ impl Daemon {
             .collect();
         self.routers.push(VirtualRouter {
             instance,
+            group: None,
+            stand: Stand::Init,
             core: Router::new(settings, trackers),
             net,
             link,
@@ -108,6 +115,51 @@ impl Daemon {
         // What is sent to one router alone needs no virtual MAC address: no switch learns it there.
         let sends = !vmac.xmit_base && from.transport.unicast_peer.is_empty();
         Some(VirtualMac { number, net, sends })
+    }
+
+    /// The sync groups of the configuration.
+    fn add_groups(&mut self, config: &Config) {
+        let user = config.global_defs.script_user.as_ref();
+        for from in &config.vrrp_sync_group {
+            let number = self.groups.len();
+            for instance in &from.group {
+                self.instances[*instance].group = Some(number);
+            }
+            let mut teller = Teller::new("GROUP", &from.name, &from.notify, user);
+            teller.after.clone_from(&from.group);
+            self.add_group(Some(from.name.clone()), from.group.clone(), Some(self.tellers.len()));
+            self.tellers.push(teller);
+        }
+    }
+
+    /// The virtual routers of one instance go together, too; those in a sync group do already.
+    fn group_families(&mut self) {
+        for instance in 0..self.instances.len() {
+            let it = &self.instances[instance];
+            if it.routers.len() > 1 && it.group.is_none() {
+                self.add_group(None, vec![instance], None);
+            }
+        }
+    }
+
+    fn add_group(&mut self, name: Option<String>, instances: Vec<usize>, teller: Option<usize>) {
+        let number = self.groups.len();
+        let of_all = instances.iter().flat_map(|instance| &self.instances[*instance].routers);
+        let routers: Vec<usize> = of_all.copied().collect();
+        for router in &routers {
+            self.routers[*router].group = Some(number);
+            self.routers[*router].core.join_group();
+        }
+        self.groups.push(Group {
+            name,
+            routers,
+            instances,
+            state: StateName::Init,
+            teller,
+            cause: None,
+            moved: false,
+            contested: false,
+        });
     }
 
     /// Enters an instance with whatever it tracks; returns the tracker of each slot.

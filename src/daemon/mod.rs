@@ -7,6 +7,7 @@ mod build;
 mod checks;
 mod children;
 mod command;
+mod group;
 mod instance;
 mod interfaces;
 mod link;
@@ -36,6 +37,7 @@ use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
 use children::Children;
+use group::Group;
 use instance::Instance;
 use link::Links;
 use mio::unix::SourceFd;
@@ -138,6 +140,9 @@ pub struct Daemon {
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
+    groups: Vec<Group>,
+    /// In some group something has moved.
+    groups_moved: bool,
     /// Whom changes are told: the instances, by their numbers, then the groups.
     tellers: Vec<Teller>,
     trackers: Vec<Tracker>,
@@ -187,6 +192,8 @@ impl Daemon {
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
+            groups: Vec::new(),
+            groups_moved: false,
             tellers: Vec::new(),
             trackers: Vec::new(),
             scripts: Vec::new(),
@@ -225,7 +232,7 @@ impl Daemon {
         self.refresh_links();
         self.start_checks();
         for router in 0..self.routers.len() {
-            self.feed(router, Event::Startup);
+            self.feed(router, Event::Startup { deaf_until: self.now });
         }
         self.touch(Object::Interfaces);
         self.finish_turn();
@@ -391,6 +398,9 @@ impl Daemon {
 
     fn feed_at(&mut self, at: Instant, router: usize, event: Event<'_>) {
         self.routers[router].core.handle(at, event, &mut self.actions);
+        if let Some(group) = self.routers[router].group {
+            self.watch_group(group, router);
+        }
         self.pending.extend(self.actions.drain(..).map(|action| (router, action)));
         self.touch(Object::Router(router));
     }

@@ -2,6 +2,7 @@
 
 use super::link::Links;
 use crate::config::{V3Checksum, VrrpInstance};
+use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::settings::{Garp, Settings};
 use crate::wire::advert::{ChecksumForm, Template};
@@ -12,6 +13,10 @@ use std::net::IpAddr;
 pub struct VirtualRouter {
     /// The instance that it belongs to.
     pub instance: usize,
+    /// The group that it belongs to.
+    pub group: Option<usize>,
+    /// Where it stood when its group last looked.
+    pub stand: Stand,
     /// What decides.
     pub core: Router,
     /// Its sockets, by number.
@@ -54,6 +59,9 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
         priority: instance.priority,
         advert_int: instance.advert_int,
         preempt: !instance.nopreempt,
+        election: instance.election,
+        grouped: false,
+        dont_track_primary: instance.dont_track_primary,
         fast_handover: instance.fast_handover,
         skip_check_adv_addr: instance.skip_check_adv_addr,
         v3_checksum: match instance.v3_checksum {

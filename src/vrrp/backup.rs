@@ -1,9 +1,10 @@
 //! What a BACKUP knows of its MASTERs, and how long it waits for them (RFC 9568 §6.4.2).
 
+use super::group::Stand;
 use super::reason::Reason;
+use super::settings::Settings;
 use super::time::Instant;
-use super::timers;
-use crate::wire::{Interval, Priority, Version};
+use crate::wire::{Interval, Priority};
 use core::net::IpAddr;
 
 /// RFC 9568 §6.4.2.
@@ -13,8 +14,10 @@ pub(super) struct Backup {
     pub(super) master_down_at: Instant,
     /// Active_Adver_Interval: the MASTER's, at first our own (V3-063, V3-079).
     pub(super) active_adver_interval: Interval,
-    /// The timer has fired, but a tracker without a result holds us back.
+    /// The timer has fired, but a tracker without a result holds us back, or our group.
     pub(super) overdue: bool,
+    /// When it is worth a remark that the group holds us back.
+    pub(super) group_waits_at: Option<Instant>,
     /// Since when we have been listening.
     pub(super) since: Instant,
     /// The MASTER that we follow.
@@ -23,6 +26,10 @@ pub(super) struct Backup {
     pub(super) other: Option<Heard>,
     /// A MASTER of lower priority than ours, whom we do not follow; the strongest of them.
     pub(super) lower: Option<Heard>,
+    /// We were MASTER until another spoke, and the timer has not fired since.
+    pub(super) yielded: bool,
+    /// Until when `preempt_delay` lets us follow a MASTER of lower priority.
+    pub(super) preempt_at: Option<Instant>,
     /// Who sent priority 0 last, if that is why the timer runs short.
     pub(super) resigned: Option<IpAddr>,
 }
@@ -42,39 +49,93 @@ pub struct Heard {
 
 impl Backup {
     /// Waits for a whole Master_Down_Interval from `now`.
-    pub(super) fn new(now: Instant, version: Version, ours: Priority, interval: Interval) -> Self {
+    pub(super) fn new(now: Instant, settings: &Settings, ours: Priority) -> Self {
+        Self::waiting(now, settings, ours, settings.advert_int)
+    }
+
+    /// The same for a MASTER of this interval.
+    pub(super) fn waiting(
+        now: Instant,
+        settings: &Settings,
+        ours: Priority,
+        interval: Interval,
+    ) -> Self {
         Self {
-            master_down_at: now + timers::master_down_interval(version, ours, interval),
+            master_down_at: now + settings.master_down_interval(ours, interval),
             active_adver_interval: interval,
             overdue: false,
+            group_waits_at: None,
             since: now,
             master: None,
             other: None,
             lower: None,
+            yielded: false,
             resigned: None,
+            preempt_at: None,
         }
     }
 
     /// V3-079: from when it was heard.
-    pub(super) fn follow(&mut self, heard: Heard, version: Version, ours: Priority) {
+    pub(super) fn follow(&mut self, heard: Heard, settings: &Settings, ours: Priority) {
         let before = self.master.filter(|master| master.address != heard.address);
+        // `preempt_delay` is about MASTERs of lower priority.
+        let preempt_at = self.preempt_at.filter(|_| heard.priority < ours);
         *self = Self {
             since: self.since,
             master: Some(heard),
             other: before.or(self.other),
-            ..Self::new(heard.at, version, ours, heard.interval)
+            preempt_at,
+            ..Self::waiting(heard.at, settings, ours, heard.interval)
         };
     }
 
+    /// Whether `preempt_delay` wants a MASTER of lower priority to be followed still. It begins
+    /// with the first that is heard.
+    pub(super) fn delays(&mut self, now: Instant, settings: &Settings) -> bool {
+        let delay = settings.election.preempt_delay;
+        if delay.is_zero() || settings.is_owner() {
+            return false;
+        }
+        now < *self.preempt_at.get_or_insert(now + delay)
+    }
+
     /// V3-080. Of several, the strongest is remembered as long as it can be MASTER still.
-    pub(super) fn ignore(&mut self, heard: Heard, version: Version, ours: Priority) {
+    pub(super) fn ignore(&mut self, heard: Heard, settings: &Settings, ours: Priority) {
         let stronger = self.lower.filter(|lower| {
-            let wait = timers::master_down_interval(version, ours, lower.interval);
+            let wait = settings.master_down_interval(ours, lower.interval);
             lower.address != heard.address
                 && lower.priority > heard.priority
                 && heard.at < lower.at + wait
         });
         self.lower = stronger.or(Some(heard));
+    }
+
+    /// The timer has fired. A router that its group holds back says so after as long again.
+    pub(super) fn fired(&mut self, settings: &Settings, ours: Priority) {
+        let wait = settings.master_down_interval(ours, self.active_adver_interval);
+        self.overdue = true;
+        self.yielded = false;
+        self.group_waits_at = settings.grouped.then_some(self.master_down_at + wait);
+    }
+
+    /// Where this BACKUP stands in its group.
+    pub(super) fn stand(&self, held: bool) -> Stand {
+        // Whom it followed may have come down below our own priority.
+        let fell = match (self.master, self.lower, self.other) {
+            (Some(master), Some(lower), None) => master.address == lower.address,
+            (_, _, _) => false,
+        };
+        if !self.overdue && (self.yielded || self.master.is_some() && !fell) {
+            Stand::Follows
+        } else if held {
+            Stand::Held
+        } else if self.overdue {
+            Stand::Wants
+        } else if self.lower.is_some() {
+            Stand::Weaker
+        } else {
+            Stand::Listens
+        }
     }
 
     /// Whoever has resigned is nobody's MASTER any more.
@@ -91,21 +152,22 @@ impl Backup {
     pub(super) fn priority_changed(
         &mut self,
         now: Instant,
-        version: Version,
+        settings: &Settings,
         before: Priority,
         ours: Priority,
     ) {
         if let Some(heard) = self.lower.filter(|lower| lower.priority >= ours) {
-            self.follow(heard, version, ours);
+            self.follow(heard, settings, ours);
         } else {
-            let skew = |priority| timers::skew_time(version, priority, self.active_adver_interval);
+            let skew = |priority| settings.skew_time(priority, self.active_adver_interval);
             self.master_down_at = self.master_down_at - skew(before) + skew(ours);
         }
         self.master_down_at = self.master_down_at.max(now);
     }
 
-    pub(super) fn why_master(&self, now: Instant, ours: Priority) -> Reason {
+    pub(super) fn why_master(&self, now: Instant, settings: &Settings, ours: Priority) -> Reason {
         match (self.resigned, self.lower, self.master) {
+            (None, _, None) if settings.is_owner() => Reason::Owner,
             (Some(master), ..) => Reason::Resigned { master },
             (None, Some(Heard { address: master, priority, .. }), _) => {
                 Reason::Preempt { master, priority, ours }

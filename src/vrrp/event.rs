@@ -1,6 +1,8 @@
 //! What goes into a virtual router and what comes out.
 
+use super::group::Command;
 use super::reason::{Fault, Reason};
+use super::time::Instant;
 use super::tracker::Effect;
 use super::StateName;
 use crate::wire::advert::{Advert, ChecksumForm};
@@ -12,7 +14,11 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// Begin: leave INIT.
-    Startup,
+    Startup {
+        /// Until then BACKUP at most, and deaf: what is heard is counted and thrown away. A moment
+        /// that has passed delays nothing.
+        deaf_until: Instant,
+    },
     /// End: resign if MASTER and go to INIT.
     Shutdown,
     /// `deadline()` may have come.
@@ -42,6 +48,8 @@ pub enum Event<'a> {
         /// What it does.
         effect: Effect,
     },
+    /// What our group says.
+    Group(Command),
 }
 
 /// State of an interface.
@@ -91,6 +99,13 @@ pub enum Action {
         from: Priority,
         /// Now.
         to: Priority,
+    },
+    /// As a MASTER we have heard one of lower rank; at most once an interval.
+    LowerPriority {
+        /// Who.
+        source: IpAddr,
+        /// The other's priority.
+        priority: Priority,
     },
     /// Worth a line in the log. Rate-limited at the source.
     Remark(Remark),
@@ -147,6 +162,11 @@ pub enum Remark {
     },
     /// We stay in FAULT, for another reason than the last that was told.
     OtherFault(Fault),
+    /// For a whole Master_Down_Interval we would have been MASTER, and the group has not let us.
+    GroupWaits {
+        /// How long nobody has been MASTER here, or only one that is weaker than we are.
+        silent: Duration,
+    },
     /// We woke up too late for an advertisement; nobody has taken over meanwhile.
     Late {
         /// How late.
@@ -169,6 +189,7 @@ impl Remark {
             Self::Contest { .. } => first + 6,
             Self::Late { .. } => first + 7,
             Self::OtherFault(_) => first + 8,
+            Self::GroupWaits { .. } => first + 9,
         }
     }
 }

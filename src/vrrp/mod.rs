@@ -5,6 +5,7 @@
 mod backup;
 pub mod check;
 pub mod event;
+pub mod group;
 pub mod reason;
 mod remarks;
 pub mod router;
@@ -31,6 +32,8 @@ pub mod bounds {
     pub const NAME: usize = 64;
     /// What a weight may say, either way (V3-019: the sum is clamped to 1..=254 in the end).
     pub const WEIGHT: i16 = 253;
+    /// The same of a file or a process: times a -1 in the file, it is FAULT.
+    pub const HEAVIEST: i16 = 254;
 }
 
 /// What makes a virtual router unique (V3-064).

@@ -18,6 +18,8 @@ pub enum Fault {
     NoPrimaryAddress,
     /// The tracker in this slot says so.
     Tracker(usize),
+    /// Another member of the group has a cause.
+    Group,
 }
 
 /// Why a virtual router changed its state.
@@ -73,6 +75,8 @@ pub enum Reason {
         /// How late our advertisement was.
         late: Duration,
     },
+    /// Another member of the group has yielded to a MASTER.
+    GroupBackup,
     /// Something is in the way.
     Fault(Fault),
     /// What was in the way is gone.
@@ -89,9 +93,10 @@ impl Reason {
             Self::MasterTimeout { .. } | Self::Resigned { .. } => "master-timeout",
             Self::Preempt { .. } => "lower-priority-master",
             Self::Owner => "owner-preempt",
-            Self::HigherPriority { .. } | Self::GreaterAddress { .. } | Self::Stalled { .. } => {
-                "higher-priority-backup"
-            }
+            Self::HigherPriority { .. }
+            | Self::GreaterAddress { .. }
+            | Self::Stalled { .. }
+            | Self::GroupBackup => "higher-priority-backup",
             Self::Fault(Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoVirtualMac) => {
                 "interface-down"
             }
@@ -102,6 +107,8 @@ impl Reason {
             Self::Recovered(Fault::NoPrimaryAddress) => "primary-ip-address",
             Self::Fault(Fault::Tracker(_)) => "tracker-down",
             Self::Recovered(Fault::Tracker(_)) => "tracker-up",
+            Self::Fault(Fault::Group) => "group-down",
+            Self::Recovered(Fault::Group) => "group-up",
         }
     }
 
@@ -117,6 +124,7 @@ impl Reason {
             | Self::HigherPriority { .. }
             | Self::GreaterAddress { .. }
             | Self::Stalled { .. }
+            | Self::GroupBackup
             | Self::Fault(_)
             | Self::Recovered(_) => "not-master",
         }
@@ -148,6 +156,7 @@ impl fmt::Display for Reason {
             Self::Stalled { master, late } => {
                 write!(f, "we woke up {} late and {master} has taken over", Span(late))
             }
+            Self::GroupBackup => f.write_str("another member of its group has yielded"),
             Self::Fault(fault) => fault.fmt(f),
             Self::Recovered(fault) => write!(f, "over: {fault}"),
         }
@@ -162,6 +171,7 @@ impl fmt::Display for Fault {
             Self::NoVirtualMac => f.write_str("the virtual MAC address cannot be used"),
             Self::NoPrimaryAddress => f.write_str("the interface has no address to send from"),
             Self::Tracker(slot) => write!(f, "tracker {slot} failed"),
+            Self::Group => f.write_str("another member of its group is in FAULT"),
         }
     }
 }

@@ -4,13 +4,14 @@ pub use super::backup::Heard;
 
 use super::backup::Backup;
 use super::event::{Action, Event, Link, Remark};
+use super::group::{Command, Stand};
 use super::reason::{Fault, Reason};
 use super::remarks::Remarks;
 use super::settings::Settings;
 use super::statistics::Statistics;
 use super::time::Instant;
 use super::tracker::Effect;
-use super::{timers, StateName};
+use super::StateName;
 use crate::wire::advert::{Advert, ChecksumForm};
 use crate::wire::{Discard, Family, Priority, Version};
 use alloc::vec;
@@ -50,6 +51,10 @@ pub struct Router {
     source: Option<IpAddr>,
     effects: Vec<Effect>,
     effective_priority: Priority,
+    /// What the group says: FAULT until it recovers.
+    group_fault: bool,
+    /// The delay of the start.
+    deaf_until: Instant,
     checksum: ChecksumForm,
     remarks: Remarks,
     statistics: Statistics,
@@ -65,11 +70,18 @@ impl Router {
             source: None,
             effects: vec![Effect::Add(0); trackers],
             effective_priority: settings.priority,
+            group_fault: false,
+            deaf_until: Instant::ZERO,
             checksum: settings.v3_checksum.unwrap_or(ChecksumForm::PseudoHeader),
             remarks: Remarks::default(),
             statistics: Statistics::default(),
             settings,
         }
+    }
+
+    /// Makes it a member of a group: it becomes MASTER when that says so.
+    pub fn join_group(&mut self) {
+        self.settings.grouped = true;
     }
 
     /// What was asked for.
@@ -115,10 +127,22 @@ impl Router {
 
     /// What keeps us in FAULT; the first of it, if it is more than one thing.
     #[must_use]
-    pub const fn fault_cause(&self) -> Option<Fault> {
+    pub fn fault_cause(&self) -> Option<Fault> {
         match self.state {
-            State::Fault(fault) => Some(fault),
+            State::Fault(_) => self.fault(),
             State::Init | State::Backup(_) | State::Master(_) => None,
+        }
+    }
+
+    /// Where we stand, for [`decide`](super::group::decide).
+    #[must_use]
+    pub fn stand(&self) -> Stand {
+        match &self.state {
+            State::Init => Stand::Init,
+            State::Fault(_) if self.own_fault().is_some() => Stand::Fault,
+            State::Fault(_) => Stand::Waits,
+            State::Backup(backup) => backup.stand(self.held()),
+            State::Master(_) => Stand::Master,
         }
     }
 
@@ -137,7 +161,7 @@ impl Router {
     pub fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Init | State::Fault(_) => None,
-            State::Backup(backup) if backup.overdue => None,
+            State::Backup(backup) if backup.overdue => backup.group_waits_at,
             State::Backup(backup) => Some(backup.master_down_at),
             State::Master(master) => {
                 let again = master.announce_again.map(|(at, _)| at);
@@ -149,7 +173,7 @@ impl Router {
     /// Takes an event and appends what is to be done about it, in order.
     pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
         match event {
-            Event::Startup => self.startup(now, out),
+            Event::Startup { deaf_until } => self.startup(now, deaf_until, out),
             Event::Shutdown => self.shutdown(out),
             Event::Timer => self.timer(now, out),
             Event::Advert { source, advert } => self.advert(now, source, advert, out),
@@ -163,16 +187,20 @@ impl Router {
                 self.settle(now, out);
             }
             Event::Tracker { slot, effect } => self.tracker(now, slot, effect, out),
+            Event::Group(command) => self.group(now, command, out),
         }
     }
 
     /// RFC 9568 §6.4.1 (V3-062, V3-063).
-    fn startup(&mut self, now: Instant, out: &mut Vec<Action>) {
+    fn startup(&mut self, now: Instant, deaf_until: Instant, out: &mut Vec<Action>) {
         match self.state {
-            State::Init => match self.fault() {
-                Some(fault) => self.enter_fault(fault, out),
-                None => self.begin(now, Reason::Startup, out),
-            },
+            State::Init => {
+                self.deaf_until = deaf_until;
+                match self.fault() {
+                    Some(fault) => self.enter_fault(fault, out),
+                    None => self.begin(now, Reason::Startup, out),
+                }
+            }
             State::Backup(_) | State::Master(_) | State::Fault(_) => {}
         }
     }
@@ -188,17 +216,57 @@ impl Router {
     }
 
     fn timer(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let (held, ours) = (self.held(), self.effective_priority);
+        let waits = self.held() || self.settings.grouped;
+        let ours = self.effective_priority;
         match &mut self.state {
             State::Init | State::Fault(_) => {}
-            State::Backup(backup) if backup.overdue || now < backup.master_down_at => {}
-            State::Backup(backup) if held => backup.overdue = true,
-            State::Backup(backup) => {
-                // V3-076.
-                let reason = backup.why_master(now, ours);
-                self.become_master(now, reason, out);
-            }
+            State::Backup(backup) if backup.overdue => self.group_waits(now, out),
+            State::Backup(backup) if now < backup.master_down_at => {}
+            State::Backup(backup) if waits => backup.fired(&self.settings, ours),
+            State::Backup(_) => self.take_over(now, out),
             State::Master(_) => self.master_timer(now, out),
+        }
+    }
+
+    /// V3-076.
+    fn take_over(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let State::Backup(backup) = &self.state else { return };
+        let reason = backup.why_master(now, &self.settings, self.effective_priority);
+        self.become_master(now, reason, out);
+    }
+
+    /// We would be MASTER if we were alone.
+    fn group_waits(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let held = self.held();
+        let State::Backup(backup) = &mut self.state else { return };
+        if backup.group_waits_at.is_some_and(|at| now >= at) {
+            backup.group_waits_at = None;
+            if !held {
+                let silent = now.since(backup.master.map_or(backup.since, |master| master.at));
+                self.remarks.make(Remark::GroupWaits { silent }, out);
+            }
+        }
+    }
+
+    /// What the group says, if it is news to us.
+    fn group(&mut self, now: Instant, command: Command, out: &mut Vec<Action>) {
+        match (command, &self.state) {
+            (Command::Master, State::Backup(_)) if !self.held() => self.take_over(now, out),
+            (Command::Backup, State::Master(_)) => {
+                let backup = Backup::new(now, &self.settings, self.effective_priority);
+                out.push(Action::Release);
+                self.change(State::Backup(backup), Reason::GroupBackup, out);
+            }
+            (Command::Announce, State::Master(_)) => self.announce_after_contest(now, out),
+            (Command::Master | Command::Backup | Command::Announce, _) => {}
+            (Command::Fault, _) => {
+                self.group_fault = true;
+                self.settle(now, out);
+            }
+            (Command::Recover, _) => {
+                self.group_fault = false;
+                self.settle(now, out);
+            }
         }
     }
 
@@ -247,6 +315,7 @@ impl Router {
         }
         match self.state {
             State::Init | State::Fault(_) => {}
+            State::Backup(_) if now < self.deaf_until => {}
             State::Backup(_) => self.backup_advert(now, source, advert),
             State::Master(_) => self.master_advert(now, source, advert, out),
         }
@@ -271,7 +340,7 @@ impl Router {
         }
         if Some(source) == self.source {
             self.remarks.make(Remark::DuplicateSource { source }, out);
-        } else if advert.priority == Priority::OWNER && self.is_owner() {
+        } else if advert.priority == Priority::OWNER && self.settings.is_owner() {
             self.remarks.make(Remark::TwoOwners { source }, out);
         } else if advert.priority == self.effective_priority {
             self.remarks.make(Remark::EqualPriority { source }, out);
@@ -286,10 +355,7 @@ impl Router {
 
     /// RFC 9568 §6.4.2, with the faster hand-over of design.md §4.
     fn backup_advert(&mut self, now: Instant, source: IpAddr, advert: &Advert<'_>) {
-        let ours = self.effective_priority;
-        let preempt = self.preempts();
-        let fast = self.settings.fast_handover && preempt;
-        let version = self.settings.version;
+        let (settings, ours) = (&self.settings, self.effective_priority);
         let State::Backup(backup) = &mut self.state else { return };
         let heard = Heard {
             address: source,
@@ -301,26 +367,26 @@ impl Router {
             // V3-077, V3-078: whoever it is from. More of them do not put it off again: a flood
             // would keep the addresses from everybody.
             if backup.resigned.is_none() {
-                let skew = timers::skew_time(version, ours, backup.active_adver_interval);
-                backup.master_down_at = now + skew;
+                backup.master_down_at =
+                    now + settings.skew_time(ours, backup.active_adver_interval);
                 backup.overdue = false;
                 backup.resigned = Some(source);
             }
             backup.forget(source);
-        } else if advert.priority >= ours || !preempt {
+        } else if advert.priority >= ours || !settings.preempts() || backup.delays(now, settings) {
             // V3-079, V3-081: addresses are not compared here.
-            backup.follow(heard, version, ours);
+            backup.follow(heard, settings, ours);
         } else {
             // V3-080: the timer keeps running; but a MASTER that has come down to where we would
             // win is only given the time that those above us need, and a second MASTER, if one
             // was heard, keeps its three intervals.
             let fell =
                 backup.master.is_some_and(|m| m.address == source && m.priority > advert.priority);
-            backup.ignore(heard, version, ours);
-            if fast && fell && !backup.overdue {
-                let skew = timers::skew_time(version, ours, backup.active_adver_interval);
+            backup.ignore(heard, settings, ours);
+            if settings.fast_handover && fell && !backup.overdue {
+                let skew = settings.skew_time(ours, backup.active_adver_interval);
                 let other = backup.other.map_or(now, |other| {
-                    other.at + timers::master_down_interval(version, ours, other.interval)
+                    other.at + settings.master_down_interval(ours, other.interval)
                 });
                 let soon = other.max(now + skew);
                 backup.master_down_at = backup.master_down_at.min(soon);
@@ -366,20 +432,28 @@ impl Router {
     /// V3-088, at most once an interval; and the hosts are told again who is right.
     fn answer(&mut self, now: Instant, source: IpAddr, priority: Priority, out: &mut Vec<Action>) {
         let interval = self.settings.advert_int.duration();
-        let garp = self.settings.garp;
-        let ours = self.effective_priority;
         self.remarks.make(Remark::Contest { source, priority }, out);
         let State::Master(master) = &mut self.state else { return };
         if !master.may_answer(now, interval) {
             return;
         }
-        if garp.lower_prio_repeat > 0 && !garp.lower_prio_delay.is_zero() {
+        if !self.settings.election.lower_prio_no_advert {
+            self.advertise(self.effective_priority, out);
+        }
+        self.announce_after_contest(now, out);
+        out.push(Action::LowerPriority { source, priority });
+    }
+
+    fn announce_after_contest(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let garp = self.settings.garp;
+        let State::Master(master) = &mut self.state else { return };
+        if garp.lower_prio_repeat == 0 {
+            return;
+        }
+        if !garp.lower_prio_delay.is_zero() {
             master.announce_again = Some((now + garp.lower_prio_delay, garp.lower_prio_repeat));
         }
-        self.advertise(ours, out);
-        if garp.lower_prio_repeat > 0 {
-            out.push(Action::Announce { repeat: garp.lower_prio_repeat });
-        }
+        out.push(Action::Announce { repeat: garp.lower_prio_repeat });
     }
 
     fn tracker(&mut self, now: Instant, slot: usize, effect: Effect, out: &mut Vec<Action>) {
@@ -412,12 +486,14 @@ impl Router {
 
     /// A MASTER says so at once (design.md §4); a BACKUP's timer moves by what its skew changed.
     fn priority_changed(&mut self, now: Instant, before: Priority, out: &mut Vec<Action>) {
-        let (version, ours) = (self.settings.version, self.effective_priority);
+        let ours = self.effective_priority;
         // After a stall the packets have to be heard first.
         let speaks = self.settings.fast_handover && self.stalled(now).is_none();
         match &mut self.state {
             State::Init | State::Fault(_) => {}
-            State::Backup(backup) => backup.priority_changed(now, version, before, ours),
+            State::Backup(backup) => {
+                backup.priority_changed(now, &self.settings, before, ours);
+            }
             State::Master(_) if speaks => self.advertise(ours, out),
             State::Master(_) => {}
         }
@@ -427,6 +503,8 @@ impl Router {
     fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
         match (&self.state, self.fault()) {
             (State::Init, _) | (State::Backup(_) | State::Master(_), None) => {}
+            // Our own cause is gone: if it was the last of the group, this ends in the same turn.
+            (State::Fault(_), Some(Fault::Group)) => {}
             (State::Fault(was), Some(fault)) if *was != fault => {
                 self.state = State::Fault(fault);
                 out.push(Action::Remark(Remark::OtherFault(fault)));
@@ -437,16 +515,20 @@ impl Router {
         }
     }
 
-    /// RFC 9568 §6.4.1: an owner becomes MASTER at once, anybody else listens.
+    /// RFC 9568 §6.4.1: an owner becomes MASTER at once, anybody else listens. A start that is
+    /// delayed begins for both when the delay ends.
     fn begin(&mut self, now: Instant, reason: Reason, out: &mut Vec<Action>) {
-        if self.is_owner() && !self.held() {
+        let start = now.max(self.deaf_until);
+        let owner = self.settings.is_owner();
+        if owner && start == now && !self.held() && !self.settings.grouped {
             self.become_master(now, Reason::Owner, out);
             return;
         }
-        let (version, ours) = (self.settings.version, self.effective_priority);
-        let interval = self.settings.advert_int;
-        let backup =
-            Backup { overdue: self.is_owner(), ..Backup::new(now, version, ours, interval) };
+        let mut backup = Backup::new(start, &self.settings, self.effective_priority);
+        if owner {
+            backup.master_down_at = start;
+            backup.overdue = start == now;
+        }
         self.change(State::Backup(backup), reason, out);
     }
 
@@ -476,24 +558,31 @@ impl Router {
         reason: Reason,
         out: &mut Vec<Action>,
     ) {
-        let (version, ours) = (self.settings.version, self.effective_priority);
+        let ours = self.effective_priority;
         let heard = Heard {
             address: source,
             priority: advert.priority,
             interval: advert.interval,
             at: now,
         };
-        let follows = advert.priority >= ours || !self.preempts();
+        let stronger = advert.priority >= ours;
+        let follows = stronger || !self.settings.preempts();
         let backup = Backup {
             master: follows.then_some(heard),
             lower: (!follows).then_some(heard),
-            ..Backup::new(now, version, ours, advert.interval)
+            yielded: true,
+            ..Backup::waiting(now, &self.settings, ours, advert.interval)
         };
+        if stronger && self.settings.election.higher_prio_send_advert {
+            self.advertise(ours, out);
+        }
         out.push(Action::Release);
         self.change(State::Backup(backup), reason, out);
     }
 
     fn enter_fault(&mut self, fault: Fault, out: &mut Vec<Action>) {
+        // A member does not leave FAULT by itself.
+        self.group_fault = self.settings.grouped;
         if matches!(self.state, State::Master(_)) {
             self.resign(out);
         }
@@ -526,12 +615,16 @@ impl Router {
 
     /// The first thing that is in the way.
     fn fault(&self) -> Option<Fault> {
+        self.own_fault().or(self.group_fault.then_some(Fault::Group))
+    }
+
+    fn own_fault(&self) -> Option<Fault> {
         match (self.link, self.source) {
             (Link::Missing, _) => Some(Fault::InterfaceMissing),
-            (Link::Down, _) => Some(Fault::InterfaceDown),
+            (Link::Down, _) if !self.settings.dont_track_primary => Some(Fault::InterfaceDown),
             (Link::NoVirtualMac, _) => Some(Fault::NoVirtualMac),
-            (Link::Up, None) => Some(Fault::NoPrimaryAddress),
-            (Link::Up, Some(_)) => {
+            (Link::Down | Link::Up, None) => Some(Fault::NoPrimaryAddress),
+            (Link::Down | Link::Up, Some(_)) => {
                 self.effects.iter().position(|effect| *effect == Effect::Fault).map(Fault::Tracker)
             }
         }
@@ -542,20 +635,11 @@ impl Router {
         self.effects.contains(&Effect::Hold)
     }
 
-    /// V3-061: an owner always does.
-    fn preempts(&self) -> bool {
-        self.settings.preempt || self.is_owner()
-    }
-
-    fn is_owner(&self) -> bool {
-        self.settings.priority == Priority::OWNER
-    }
-
     /// How late we are, if that is longer than the most eager peer waits for a MASTER.
     fn stalled(&self, now: Instant) -> Option<Duration> {
         let State::Master(master) = &self.state else { return None };
-        let (version, interval) = (self.settings.version, self.settings.advert_int);
-        let patience = timers::master_down_interval(version, Priority(254), interval);
+        let interval = self.settings.advert_int;
+        let patience = self.settings.master_down_interval(Priority(254), interval);
         let late = now.since(master.adver_at);
         (late + interval.duration() >= patience).then_some(late)
     }

@@ -1,5 +1,6 @@
 //! What was asked of a virtual router, and which advertisements agree with it.
 
+use super::timers;
 use super::tracker::Effect;
 use crate::wire::advert::{Addresses, Advert, ChecksumForm, Fields};
 use crate::wire::{Discard, Family, Interval, Priority, Version, Vrid};
@@ -22,6 +23,12 @@ pub struct Settings {
     pub advert_int: Interval,
     /// Preempt_Mode.
     pub preempt: bool,
+    /// How it is elected, where the RFC leaves a choice or keepalived takes one.
+    pub election: Election,
+    /// Member of a group: becomes MASTER when that says so.
+    pub grouped: bool,
+    /// An interface that is down is no FAULT.
+    pub dont_track_primary: bool,
     /// Faster than the RFC where it is safe.
     pub fast_handover: bool,
     /// In VRRPv2, take advertisements with another address list (V2-010).
@@ -34,6 +41,34 @@ pub struct Settings {
     pub addresses: Vec<IpAddr>,
     /// When and how often the addresses are announced.
     pub garp: Garp,
+}
+
+/// Elections, by keepalived's keywords.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Election {
+    /// `preempt_delay`: so long a MASTER of lower priority is followed, from when it is first
+    /// heard; 0 to 1000 s.
+    pub preempt_delay: Duration,
+    /// `down_timer_adverts`: so many intervals a MASTER may be silent, 1 to 100.
+    pub down_timer_adverts: u8,
+    /// `lower_prio_no_advert`: a MASTER does not answer one of lower priority.
+    pub lower_prio_no_advert: bool,
+    /// `higher_prio_send_advert`: a MASTER says a last word to one of higher priority.
+    pub higher_prio_send_advert: bool,
+    /// `owner_ignore_adverts`: an owner listens to nobody, in VRRPv3 too.
+    pub owner_ignore_adverts: bool,
+}
+
+impl Default for Election {
+    fn default() -> Self {
+        Self {
+            preempt_delay: Duration::ZERO,
+            down_timer_adverts: 3,
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            owner_ignore_adverts: false,
+        }
+    }
 }
 
 /// Announcements, by keepalived's keywords.
@@ -66,14 +101,37 @@ impl Settings {
         }
     }
 
+    /// How long a router of this priority waits for a MASTER of this interval.
+    pub(super) fn master_down_interval(&self, ours: Priority, interval: Interval) -> Duration {
+        let adverts = self.election.down_timer_adverts;
+        timers::master_down_interval(self.version, adverts, ours, interval)
+    }
+
+    /// How long a router of this priority waits for a stronger one.
+    pub(super) fn skew_time(&self, ours: Priority, interval: Interval) -> Duration {
+        timers::skew_time(self.version, ours, interval)
+    }
+
+    /// V3-061: an owner always does.
+    pub(super) fn preempts(&self) -> bool {
+        self.preempt || self.is_owner()
+    }
+
+    pub(super) fn is_owner(&self) -> bool {
+        self.priority == Priority::OWNER
+    }
+
     /// The checks of RFC 9568 §7.1 and RFC 3768 §7.1 that need the configuration.
     pub(super) fn accepts(&self, advert: &Advert<'_>, ours: Priority) -> Result<(), Discard> {
         if advert.version != self.version {
             return Err(Discard::Version);
         }
+        let owner = ours == Priority::OWNER;
         match advert.authentication {
+            None if owner && self.election.owner_ignore_adverts => Err(Discard::Owner),
             None => Ok(()),
-            Some(_) if ours == Priority::OWNER => Err(Discard::Owner),
+            // V2-008.
+            Some(_) if owner => Err(Discard::Owner),
             Some(authentication) => {
                 self.authenticate(authentication.kind, &authentication.data)?;
                 if advert.interval != self.advert_int {

@@ -15,10 +15,16 @@ pub fn skew_time(version: Version, priority: Priority, interval: Interval) -> Du
     unit * (256 - u32::from(priority.0)) / 256
 }
 
-/// `3 * Active_Adver_Interval + Skew_Time`: Active_Down_Interval in RFC 9568's words.
+/// `3 * Active_Adver_Interval + Skew_Time`: Active_Down_Interval in RFC 9568's words. Others than
+/// 3 are keepalived's `down_timer_adverts`, 1 to 100.
 #[must_use]
-pub fn master_down_interval(version: Version, priority: Priority, interval: Interval) -> Duration {
-    interval.duration() * 3 + skew_time(version, priority, interval)
+pub fn master_down_interval(
+    version: Version,
+    adverts: u8,
+    priority: Priority,
+    interval: Interval,
+) -> Duration {
+    interval.duration() * u32::from(adverts) + skew_time(version, priority, interval)
 }
 
 #[cfg(test)]
@@ -48,7 +54,7 @@ mod tests {
                 (Priority(priority), Interval::from_centiseconds(centis).unwrap());
             let nanos = |span: Duration| span.as_nanos();
             assert_eq!(nanos(skew_time(version, priority, interval)), skew);
-            assert_eq!(nanos(master_down_interval(version, priority, interval)), down);
+            assert_eq!(nanos(master_down_interval(version, 3, priority, interval)), down);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::bounds;
 
-/// What a tracker's failure or success is worth, -253 to 253. `reverse` inverts it.
+/// What a tracker's failure or success is worth, -254 to 254. `reverse` inverts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weight {
     value: i16,
@@ -11,16 +11,16 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// `None` outside of -253..=253.
+    /// `None` outside of -254..=254.
     #[must_use]
     pub const fn new(value: i16, reverse: bool) -> Option<Self> {
-        if value < -bounds::WEIGHT || value > bounds::WEIGHT {
+        if value < -bounds::HEAVIEST || value > bounds::HEAVIEST {
             return None;
         }
         Some(Self { value, reverse })
     }
 
-    /// -253 to 253.
+    /// -254 to 254.
     #[must_use]
     pub const fn value(self) -> i16 {
         self.value
@@ -154,8 +154,8 @@ mod tests {
             assert_eq!(weight.effect(Verdict::Up), up, "{weight:?}");
             assert_eq!(weight.effect(Verdict::Down), down, "{weight:?}");
         }
-        assert_eq!(Weight::new(254, false), None);
-        assert_eq!(Weight::new(-254, false), None);
+        assert_eq!(Weight::new(255, false), None);
+        assert_eq!(Weight::new(-255, false), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant as Clock};
 use vipd::vrrp::event::{Event, Link};
 use vipd::vrrp::router::Router;
-use vipd::vrrp::settings::{Garp, Settings};
+use vipd::vrrp::settings::{Election, Garp, Settings};
 use vipd::vrrp::time::Instant;
 use vipd::wire::advert::{parse, ChecksumForm, Template};
 use vipd::wire::{Family, Interval, Meta, Priority, Version, Vrid};
@@ -46,6 +46,9 @@ fn settings(priority: u8, addresses: u8) -> Settings {
         priority: Priority(priority),
         advert_int: Interval::SECOND,
         preempt: true,
+        election: Election::default(),
+        grouped: false,
+        dont_track_primary: false,
         fast_handover: true,
         skip_check_adv_addr: false,
         v3_checksum: None,
@@ -58,7 +61,11 @@ fn settings(priority: u8, addresses: u8) -> Settings {
 fn router(priority: u8, addresses: u8) -> Router {
     let mut router = Router::new(settings(priority, addresses), 0);
     let mut out = Vec::new();
-    for event in [Event::Link(Link::Up), Event::Source(Some(SOURCE)), Event::Startup] {
+    for event in [
+        Event::Link(Link::Up),
+        Event::Source(Some(SOURCE)),
+        Event::Startup { deaf_until: Instant::ZERO },
+    ] {
         router.handle(Instant::ZERO, event, &mut out);
     }
     router

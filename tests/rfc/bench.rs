@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use vipd::vrrp::event::{Action, Event, Link, Remark};
 use vipd::vrrp::router::Router;
-use vipd::vrrp::settings::{Garp, Settings};
+use vipd::vrrp::settings::{Election, Garp, Settings};
 use vipd::vrrp::time::Instant;
 use vipd::vrrp::StateName;
 use vipd::wire::advert::{parse, ChecksumForm, Template};
@@ -37,6 +37,9 @@ pub fn v3() -> Settings {
         priority: Priority(100),
         advert_int: centis(20),
         preempt: true,
+        election: Election::default(),
+        grouped: false,
+        dont_track_primary: false,
         fast_handover: false,
         skip_check_adv_addr: false,
         v3_checksum: None,
@@ -89,7 +92,7 @@ impl Bench {
     /// Started.
     pub fn started(settings: Settings) -> Self {
         let mut bench = Self::new(settings);
-        bench.event(Event::Startup);
+        bench.start();
         bench
     }
 
@@ -113,6 +116,11 @@ impl Bench {
         let mut out = Vec::new();
         self.router.handle(self.now, event, &mut out);
         out
+    }
+
+    /// Begins without a delay.
+    pub fn start(&mut self) -> Vec<Action> {
+        self.event(Event::Startup { deaf_until: self.now })
     }
 
     /// To the deadline, and through it.

@@ -37,7 +37,7 @@ fn v3_017_there_is_no_vrid_0() {
 #[test]
 fn v3_018_v3_019_v3_020_the_priority_that_is_sent() {
     let mut bench = Bench::new(owner(v3()));
-    assert_eq!(adverts(&bench.event(Event::Startup)), [255]);
+    assert_eq!(adverts(&bench.start()), [255]);
     let mut bench = Bench::started(v3());
     assert_eq!(adverts(&bench.run()), [100]);
     assert_eq!(adverts(&bench.event(Event::Shutdown)), [0]);

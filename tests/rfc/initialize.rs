@@ -50,7 +50,7 @@ fn v3_061_an_owner_preempts_even_with_preemption_off() {
     settings.preempt = false;
     let mut bench = Bench::new(settings);
     bench.event(Event::Tracker { slot: 0, effect: Effect::Hold });
-    bench.event(Event::Startup);
+    bench.start();
     bench.advert(200, 9);
     assert_eq!(bench.state(), Backup);
     bench.event(Event::Tracker { slot: 0, effect: Effect::Add(0) });
@@ -61,7 +61,7 @@ fn v3_061_an_owner_preempts_even_with_preemption_off() {
 #[test]
 fn v3_062_an_owner_is_master_at_once() {
     let mut bench = Bench::new(owner(v3()));
-    assert!(takes_over(&bench.event(Event::Startup)));
+    assert!(takes_over(&bench.start()));
     assert_eq!(bench.remaining(), INTERVAL);
 }
 
@@ -70,9 +70,9 @@ fn v3_063_anybody_else_listens_for_a_master_down_interval() {
     let mut bench = Bench::new(v3());
     let transition =
         Action::Transition { from: StateName::Init, to: Backup, reason: Reason::Startup };
-    assert_eq!(bench.event(Event::Startup), [transition]);
+    assert_eq!(bench.start(), [transition]);
     assert_eq!(bench.remaining(), DOWN);
-    assert_eq!(bench.event(Event::Startup), []);
+    assert_eq!(bench.start(), []);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn v3_103_nothing_is_announced_before_interface_and_address_are_there() {
         let mut bench = Bench::new(owner(v3()));
         bench.event(Event::Link(link));
         bench.event(Event::Source(source));
-        let started = bench.event(Event::Startup);
+        let started = bench.start();
         assert!(matches!(started[..], [Action::Transition { to: StateName::Fault, .. }]));
         assert_eq!(bench.router.deadline(), None);
         let mut actions = bench.event(Event::Link(Link::Up));

@@ -131,7 +131,7 @@ fn v3_088_after_a_contest_the_addresses_are_announced_again() {
     let garp = Garp { lower_prio_delay: MILLI * 100, lower_prio_repeat: 3, ..v3().garp };
     let mut bench = Bench::master(Settings { garp, ..v3() });
     let actions = bench.advert(50, 9);
-    assert_eq!(actions.last(), Some(&Action::Announce { repeat: 3 }));
+    assert!(actions.contains(&Action::Announce { repeat: 3 }));
     assert_eq!(bench.remaining(), MILLI * 100);
     assert_eq!(bench.run(), [Action::Announce { repeat: 3 }]);
     assert_eq!(bench.remaining(), MILLI * 100);

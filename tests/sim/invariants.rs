@@ -147,7 +147,10 @@ impl Watch {
                     let local = matches!(kind, Kind::Shutdown | Kind::Local);
                     ensure(local, "resigns because of a packet or a timer")?;
                 }
-                Action::Advertise { .. } | Action::PriorityChange { .. } | Action::Remark(_) => {}
+                Action::Advertise { .. }
+                | Action::PriorityChange { .. }
+                | Action::LowerPriority { .. }
+                | Action::Remark(_) => {}
                 Action::Transition { from, to, reason } => {
                     ensure(from == self.state, "a gap in the chain of Transitions")?;
                     ensure(from != to, "a Transition to the same state")?;
@@ -303,5 +306,5 @@ fn transition(
 pub fn patience(settings: &Settings, priority: Priority, interval: Duration) -> Duration {
     let centis = u16::try_from(interval.as_millis() / 10).unwrap_or(u16::MAX);
     let interval = Interval::from_centiseconds(centis).unwrap_or(settings.advert_int);
-    master_down_interval(settings.version, priority, interval)
+    master_down_interval(settings.version, settings.election.down_timer_adverts, priority, interval)
 }

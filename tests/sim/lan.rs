@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use vipd::vrrp::event::Link;
-use vipd::vrrp::settings::{Garp, Settings};
+use vipd::vrrp::settings::{Election, Garp, Settings};
 use vipd::vrrp::time::Instant;
 use vipd::vrrp::tracker::Effect;
 use vipd::vrrp::StateName;
@@ -61,6 +61,9 @@ pub fn settings(priority: u8) -> Settings {
         priority: Priority(priority),
         advert_int: Interval::SECOND,
         preempt: true,
+        election: Election::default(),
+        grouped: false,
+        dont_track_primary: false,
         fast_handover: true,
         skip_check_adv_addr: false,
         v3_checksum: None,

@@ -164,7 +164,7 @@ impl Node {
             script.check.handle(now, check::Event::Startup { first, phase }, &mut Vec::new());
             self.event(now, Kind::Local, tracker(SCRIPT, effect), outcome)?;
         }
-        self.event(now, Kind::Startup, Event::Startup, outcome)
+        self.event(now, Kind::Startup, Event::Startup { deaf_until: now }, outcome)
     }
 
     pub fn stop(&mut self, now: Instant, outcome: &mut Outcome) -> Result<(), String> {
@@ -346,6 +346,9 @@ impl Node {
             }
             Action::PriorityChange { from, to } => {
                 outcome.story.push(format!("priority {from} -> {to}"));
+            }
+            Action::LowerPriority { source, priority } => {
+                outcome.story.push(format!("{source} claims to be MASTER with {priority}"));
             }
             Action::Remark(remark) => outcome.story.push(format!("{remark:?}")),
         }

@@ -18,7 +18,7 @@ fn skew(priority: u8) -> Duration {
 }
 
 fn down(priority: u8) -> Duration {
-    master_down_interval(Version::V3, Priority(priority), Interval::SECOND)
+    master_down_interval(Version::V3, 3, Priority(priority), Interval::SECOND)
 }
 
 fn nopreempt(priority: u8) -> Settings {

@@ -3,6 +3,7 @@
 use crate::config::schema::table::{Key, Kind, SECTIONS, TABLES};
 use crate::config::schema::value::{self, Setting};
 use crate::config::tree::{Data, Entry, Value, Word};
+use crate::vrrp::bounds;
 use crate::vrrp::tracker::Weight;
 use core::time::Duration;
 
@@ -68,9 +69,9 @@ pub fn item(word: &str, value: &Value) -> Typed {
 
 fn named_weight(name: &Word, weight: &[Word]) -> Typed {
     let texts: Vec<_> = weight.iter().map(|word| word.text.as_str()).collect();
-    let weight = match value::weight_of(&texts) {
-        Some(weight) => weight_as(weight),
-        None => Typed::Text(join(weight)),
+    let weight = match value::weight_of(&texts, bounds::HEAVIEST) {
+        Some((number, None)) => Typed::Integer(number.into()),
+        _ => Typed::Text(join(weight)),
     };
     Typed::Table(vec![("name".into(), Typed::Text(name.text.clone())), ("weight".into(), weight)])
 }

@@ -7,7 +7,8 @@ use super::value::{describe, time, without_unit};
 use super::{address, track, vmac};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Election, Format, Notify, Transport, V3Checksum, VrrpInstance};
+use crate::config::{Format, Notify, Transport, V3Checksum, VrrpInstance};
+use crate::vrrp::settings::Election;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -17,7 +18,7 @@ pub fn read(
     name: &Word,
     section: &Section,
     globals: &Settings<'_>,
-    checks: &track::Checks<'_>,
+    scripts: &track::Known<'_>,
     notes: &mut Notes,
     report: &mut Report,
 ) -> Option<VrrpInstance> {
@@ -36,7 +37,7 @@ pub fn read(
     let nopreempt = nopreempt(&settings, report);
     let auth_pass = authentication(&settings, version, notes, report);
     let virtual_ipaddress = address::read(&settings, report);
-    let track_script = track::read(&settings, checks, report);
+    let track_script = track::track_script(&settings, scripts, report);
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
@@ -69,6 +70,7 @@ pub fn read(
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
         election: Election::default(),
+        dont_track_primary: false,
         transport: Transport::default(),
         use_vmac: vmac::read(&settings, report),
         track: Vec::new(),

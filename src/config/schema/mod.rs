@@ -43,8 +43,8 @@ pub fn has_name(keyword: &str) -> Option<bool> {
     SECTIONS.iter().find(|section| section.word == keyword).map(|section| section.named)
 }
 
-/// Where each `vrrp_script` is in [`Config::vrrp_script`], by name.
-type Scripts<'a> = BTreeMap<&'a str, usize>;
+/// The names of the sections of a kind, and which of them has each.
+type Names<'a> = BTreeMap<&'a str, usize>;
 
 /// Makes the configuration. Reports all that is wrong; then the configuration holds what could be
 /// read all the same, and is not to be used.
@@ -55,15 +55,14 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     let globals = read_globals(tree, report);
     let scripts = named(tree, "vrrp_script", bounds::SCRIPTS, report);
     let instances = named(tree, "vrrp_instance", bounds::INSTANCES, report);
-    let by_name: Scripts<'_> =
-        scripts.iter().enumerate().map(|(index, (name, _))| (name.text.as_str(), index)).collect();
+    let script_names = numbered(&scripts);
 
     let mut notes = Notes::default();
     let vrrp_script: Vec<_> = scripts
         .iter()
         .map(|(name, section)| script::read(name, section, &mut notes, report))
         .collect();
-    let checks = track::Checks { by_name: &by_name, scripts: &vrrp_script };
+    let checks = track::scripts(&script_names, &vrrp_script);
     let mut vrrp_instance: Vec<_> = instances
         .iter()
         .map(|(name, section)| instance::read(name, section, &globals, &checks, &mut notes, report))
@@ -165,6 +164,11 @@ fn named<'a>(
         }
     }
     sections
+}
+
+/// Which of the sections has which name.
+fn numbered<'a>(sections: &[(&'a Word, &'a Section)]) -> Names<'a> {
+    sections.iter().enumerate().map(|(index, (name, _))| (name.text.as_str(), index)).collect()
 }
 
 /// Names stand in messages, in the arguments of scripts and in their environment. One that begins or
@@ -284,6 +288,23 @@ mod tests {
             let config = build(&tree, &mut report);
             assert_eq!(report.error_count(), 0, "{report}");
             assert_eq!(config.vrrp_instance[0].track_script[0].weight.value(), weight);
+        }
+    }
+
+    /// As keepalived does it: `reverse` of the script holds where the entry does not say otherwise.
+    #[test]
+    fn a_weight_says_what_it_changes() {
+        for (words, value, reverse) in [
+            (&["chk_haproxy"][..], 20, true),
+            (&["chk_haproxy", "weight", "-5"], -5, true),
+            (&["chk_haproxy", "weight", "5", "noreverse"], 5, false),
+            (&["chk_haproxy", "weight", "5", "reverse"], 5, true),
+        ] {
+            let mut tree = seed();
+            tree.sections[2].entries[7] = list("track_script", &[words]);
+            let weight =
+                build(&tree, &mut Report::new("f", "")).vrrp_instance[0].track_script[0].weight;
+            assert_eq!((weight.value(), weight.reverse()), (value, reverse), "{words:?}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Every keyword: one table for each section.
 
+use crate::vrrp::bounds;
+
 /// What a keyword takes.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -22,8 +24,8 @@ pub enum Kind {
     Script,
     /// A user and perhaps a group: a string of one or two words, or a list.
     User,
-    /// -253 to 253 and perhaps `reverse`.
-    Weight,
+    /// A number up to so much, either way, and perhaps `reverse`.
+    Weight(i16),
     /// What the schema reads by itself: in words what it takes.
     Special(&'static str),
 }
@@ -62,6 +64,7 @@ const DELAY: Kind = Kind::Time(0, true);
 const REFRESH: Kind = Kind::Time(1000, true);
 const RUN: Kind = Kind::Time(1, false);
 const GARP_EXTRA: Kind = Kind::Special(super::vmac::EXTRA);
+const WEIGHT: Kind = Kind::Weight(bounds::WEIGHT);
 const CHECKSUM: Kind = Kind::Choice(&["auto", "rfc9568", "pseudo-header"]);
 
 /// `global_defs`. A default that belongs to an instance or a script stands there.
@@ -92,7 +95,7 @@ pub const VRRP_SCRIPT: &[Key] = &[
     key("timeout", RUN, ""),
     key("fall", Kind::Integer(1, 10_000), "1"),
     key("rise", Kind::Integer(1, 10_000), "1"),
-    key("weight", Kind::Weight, "0"),
+    key("weight", WEIGHT, "0"),
     key("user", Kind::User, ""),
     key("init_fail", Kind::Flag, "false"),
     key("only_while", Kind::Choice(STATES), ""),
@@ -156,9 +159,19 @@ pub const VIRTUAL_IPADDRESS: &[Key] = &[
     key("scope", Kind::Special("global, site, link, host or 0 to 254"), ""),
 ];
 
-/// An entry of `track_script`, as a table.
-pub const TRACK_SCRIPT: &[Key] =
-    &[key("name", Kind::Text, ""), key("weight", Kind::Weight, ""), key("reverse", Kind::Flag, "")];
+/// An entry of `track_script` or of another list of what is tracked, as a table.
+pub const TRACK_ENTRY: &[Key] = &track_entry(bounds::WEIGHT);
+
+/// The same of a list of files or processes.
+pub const HEAVY_ENTRY: &[Key] = &track_entry(bounds::HEAVIEST);
+
+const fn track_entry(most: i16) -> [Key; 3] {
+    [
+        key("name", Kind::Text, ""),
+        key("weight", Kind::Weight(most), ""),
+        key("reverse", Kind::Flag, ""),
+    ]
+}
 
 /// A command of an instance, as a table.
 pub const COMMAND: &[Key] = &[key("script", Kind::Script, ""), key("user", Kind::User, "")];
@@ -185,7 +198,7 @@ pub const SECTIONS: &[Section] = &[
 pub const TABLES: &[Section] = &[
     Section { word: "authentication", named: false, keys: AUTHENTICATION },
     Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
-    Section { word: "track_script", named: false, keys: TRACK_SCRIPT },
+    Section { word: "track_script", named: false, keys: TRACK_ENTRY },
     Section { word: "command", named: false, keys: COMMAND },
 ];
 
@@ -201,7 +214,7 @@ pub fn most_words(section: &str, word: &str) -> Option<usize> {
         | Kind::Time(..)
         | Kind::Choice(_)
         | Kind::Script => Some(1),
-        Kind::User | Kind::Weight => Some(2),
+        Kind::User | Kind::Weight(_) => Some(2),
         Kind::Command => Some(3),
         Kind::Special(_) if matches!(word, "advert_int" | "auth_pass") => Some(1),
         Kind::Special(_) => None,
