@@ -55,7 +55,7 @@ impl Daemon {
         }
     }
 
-    fn refresh_sockets(&mut self, link: usize) {
+    pub(super) fn refresh_sockets(&mut self, link: usize) {
         let (index, up) = (self.links.get(link).index, self.links.get(link).up);
         for net in
             (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()

@@ -18,6 +18,8 @@ impl Daemon {
         if self.stopping.is_none() {
             for vmac in self.vmacs.concerned(link).collect::<Vec<_>>() {
                 self.vmacs.ensure(vmac, self.now, &mut self.links);
+                // Before its virtual router hears that the interface below is there.
+                self.refresh_sockets(self.vmacs.link(vmac));
             }
             self.touch(Object::Vmacs);
         }

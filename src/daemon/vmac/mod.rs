@@ -113,6 +113,12 @@ impl Vmacs {
         self.list[vmac].problem.as_deref()
     }
 
+    /// The macvlan, by its number in the link table.
+    #[must_use]
+    pub fn link(&self, vmac: usize) -> usize {
+        self.list[vmac].link
+    }
+
     /// Those that a link in the table concerns: it is the macvlan, or the interface below.
     fn concerned(&self, link: usize) -> impl Iterator<Item = usize> + use<'_> {
         let list = self.list.iter().enumerate();
