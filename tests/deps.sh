@@ -12,6 +12,7 @@ need() { # COMMAND PACKAGE
 PATH=$PATH:/usr/sbin:/sbin
 need ip iproute2
 need keepalived keepalived
+need vtysh frr
 need haproxy haproxy
 need tcpdump tcpdump
 need tshark tshark

@@ -3,6 +3,7 @@
 
 mod act;
 mod addresses;
+mod announcer;
 mod build;
 mod checks;
 mod children;
@@ -27,7 +28,6 @@ pub mod wheel;
 
 use crate::config::error::Report;
 use crate::config::Config;
-use crate::sys::packet::PacketSocket;
 use crate::sys::raw::Inbox;
 use crate::sys::signalfd::SignalFd;
 use crate::sys::timerfd::TimerFd;
@@ -36,6 +36,7 @@ use crate::vrrp::event::{Action, Event};
 use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
+use announcer::Announcer;
 use children::Children;
 use group::Group;
 use instance::Instance;
@@ -149,9 +150,7 @@ pub struct Daemon {
     scripts: Vec<Script>,
     numbers: Numbers,
     children: Children,
-    announcer: PacketSocket,
-    /// Announcements that are being put together: interface index and frames.
-    burst: (u32, Vec<u8>),
+    announcer: Announcer,
     /// Taken out while its packets are handled.
     inbox: Option<Inbox>,
     /// What the virtual routers want done in this turn, with their numbers.
@@ -199,8 +198,7 @@ impl Daemon {
             scripts: Vec::new(),
             numbers: Numbers::default(),
             children: Children::new(Source::CHILD),
-            announcer: PacketSocket::open()?,
-            burst: (0, Vec::new()),
+            announcer: Announcer::open()?,
             inbox: Some(Inbox::new(INBOX_SLOTS, INBOX_SLOT)),
             pending: Vec::new(),
             actions: Vec::with_capacity(16),

@@ -1,12 +1,14 @@
 //! A virtual router at work, and what a transition sends, made ready before it is needed.
 
+use super::announcer::Burst;
 use super::link::Links;
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::settings::{Garp, Settings};
 use crate::wire::advert::{ChecksumForm, Template};
-use crate::wire::{announce, Family, Version};
+use crate::wire::announce::Announcement;
+use crate::wire::{Family, Version};
 use std::net::IpAddr;
 
 /// A virtual router and all that belongs to it. An instance has one for each family.
@@ -29,8 +31,8 @@ pub struct VirtualRouter {
     pub vips: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
-    /// The announcements of its addresses: interface index and frames, back to back.
-    pub announcements: Vec<(u32, Vec<u8>)>,
+    /// The announcements of its addresses.
+    pub announcements: Vec<Burst>,
 }
 
 /// The virtual MAC address of a virtual router.
@@ -106,15 +108,9 @@ impl VirtualRouter {
         for vip in &self.vips {
             let (link, address) = vips(*vip);
             let link = links.get(link);
-            let (Some(index), Some(mac), IpAddr::V4(address)) = (link.index, link.mac, address)
-            else {
-                continue;
-            };
-            let frame = announce::gratuitous_arp(mac, address);
-            match self.announcements.iter_mut().find(|(known, _)| *known == index) {
-                Some((_, frames)) => frames.extend(frame),
-                None => self.announcements.push((index, frame.to_vec())),
-            }
+            let (Some(index), Some(mac)) = (link.index, link.mac) else { continue };
+            let announcement = Announcement::new(mac, address, link.forwarding);
+            Burst::collect(&mut self.announcements, index, &announcement);
         }
     }
 

@@ -22,6 +22,8 @@ use core::fmt;
 pub mod bounds {
     /// Virtual addresses of one instance: VRRP counts them in one octet.
     pub const ADDRESSES: usize = crate::wire::MAX_ADDRESSES;
+    /// Lines of a list that is not advertised: routes, rules, excluded and static addresses.
+    pub const LINES: usize = 4096;
     /// Trackers of one instance.
     pub const TRACKERS: usize = 64;
     /// Instances of one daemon.

@@ -4,6 +4,7 @@
 mod checks;
 mod dissect;
 mod elections;
+mod frr;
 mod hostile;
 mod interop;
 mod itself;

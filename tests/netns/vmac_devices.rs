@@ -5,6 +5,7 @@ use crate::lab::process::Process;
 use crate::lab::{poll, wall_clock, Host, Lab, SOON, VIP};
 use crate::setup::{toml, vipd, V3};
 use crate::vmac::{is_up, link, wait_down, with_vmac, DEVICE, VMAC};
+use std::net::Ipv4Addr;
 
 /// A router alone, MASTER.
 fn alone() -> (Lab, Host, Process) {
@@ -132,7 +133,7 @@ fn instances_share_what_is_below() {
     let client = lab.host("c", "10.77.0.3/24");
     let injector = Injector::open(&client);
     assert_eq!(injector.holders(VIP), [VMAC]);
-    assert_eq!(injector.holders("10.77.0.101".parse().expect("one")), [[0, 0, 0x5e, 0, 1, 52]]);
+    assert_eq!(injector.holders(Ipv4Addr::new(10, 77, 0, 101)), [[0, 0, 0x5e, 0, 1, 52]]);
     process.signal("TERM");
     assert!(process.wait_end(SOON).success());
     for device in [DEVICE, "vrrp.52", "vrrp-2.51"] {

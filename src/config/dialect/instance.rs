@@ -3,13 +3,14 @@
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
     Table, BFD, BUFFERS, CHECKSUM, CONTEST, EXTRA, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN,
-    MULTICAST, NO_IPV6, OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
+    MULTICAST, OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
 };
 
 const ACCEPT: &str = "it is not needed, the MASTER always answers on its addresses";
 const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole seconds, VRRPv3 \
                           hundredths of a second; out of its range it is an error";
-const EXCLUDED: &str = "these addresses are not set, only those of virtual_ipaddress are";
+const EXCLUDED: &str =
+    "an address that somebody else removes is put back without a change of state";
 const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
                     ours, and both become MASTER";
 const MAC: &str =
@@ -23,6 +24,9 @@ const NOTIFY: &str = "one script of the instance runs at a time, and a state tha
                       its turn is skipped";
 const PEER: &str = "adverts go to the multicast group instead, and where multicast does not get \
                     through, every router becomes MASTER";
+const ROUTES: &str =
+    "one that somebody else removes is put back without a change of state, and one \
+                      of two instances stays until both give it up";
 const SECONDARIES: &str =
     "an address that the kernel takes away with another is put back a moment later";
 const SOURCE: &str = "adverts come from the first address of the interface that is not virtual";
@@ -43,11 +47,11 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "authentication"             Table    Differs, "with VRRPv3 and with vrrp_strict it is passed over with a warning";
     "auth_hmac"                  Table    Later, HMAC;
     "virtual_ipaddress"          List     Differs, VIPS;
-    "virtual_ipaddress_excluded" List     Later, EXCLUDED;
-    "no_virtual_ipaddress"       Line     Later,
-        "an instance without virtual_ipaddress is an error";
-    "virtual_routes"             List     Later, "no routes are set; a notify script can";
-    "virtual_rules"              List     Later, "no rules are set; a notify script can";
+    "virtual_ipaddress_excluded" List     Differs, EXCLUDED;
+    "no_virtual_ipaddress"       Line     Differs,
+        "for VRRPv2 alone: an advert of VRRPv3 has an address";
+    "virtual_routes"             List     Differs, ROUTES;
+    "virtual_rules"              List     Differs, ROUTES;
     "promote_secondaries"        Line     Later, SECONDARIES;
     "accept"                     Line     Ignored, ACCEPT;
     "no_accept"                  Line     Later, "the MASTER answers on its addresses all the same";
@@ -136,23 +140,21 @@ const AUTH_HMAC: Table = rows! { "auth_hmac":
 };
 
 const VIRTUAL_IPADDRESS: Table = rows! { "virtual_ipaddress":
-    "dev"                        Line     Differs,
-        "the interface is not tracked: if it is down, the instance stays what it is";
+    "dev"                        Line     Same, "";
     "label"                      Line     Same, "";
     "brd"                        Line     Differs, "with - there is none";
     "broadcast"                  Line     Differs, "with - there is none";
     "scope"                      Line     Differs,
         "global, site, link, host or a number; other names are errors";
-    "no_track"                   Line     Ignored,
-        "it is not needed, dev is not tracked, and an address that vanishes is put back";
-    "peer"                       Line     Later, "the address gets no peer";
-    "preferred_lft"              Line     Later, "addresses may always be used to send from";
-    "noprefixroute"              Line     Later,
-        "the kernel makes a route to the network of the address";
-    "autojoin"                   Line     Later, "no multicast group is joined";
-    "home"                       Line     Later, NO_IPV6;
-    "-nodad"                     Line     Later, NO_IPV6;
-    "mngtmpaddr"                 Line     Later, NO_IPV6;
+    "no_track"                   Line     Differs,
+        "an address that vanishes is put back all the same";
+    "peer"                       Line     Same, "";
+    "preferred_lft"              Line     Same, "";
+    "noprefixroute"              Line     Same, "";
+    "autojoin"                   Line     Same, "";
+    "home"                       Line     Same, "";
+    "-nodad"                     Line     Same, "";
+    "mngtmpaddr"                 Line     Same, "";
     "use_vmac"                   Line     Ignored, MAC_ELSEWHERE;
 };
 

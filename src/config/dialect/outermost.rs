@@ -1,6 +1,6 @@
 //! What stands outside of any braces.
 
-use super::Support::{Ignored, Later, Renamed, Same};
+use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{Table, BFD, IPVS, LINKBEAT, PACE, STATIC, TRACK};
 
 const NAMESPACE: &str = "vipd stays in the network namespace it was started in, and takes the \
@@ -26,9 +26,9 @@ pub(super) const TABLES: &[Table] = &[rows! { "":
     "interface_up_down_delays" List          Later,
         "an interface counts as down, and as up, at once";
     "garp_group"               Section       Later, PACE;
-    "static_ipaddress"         List          Later, STATIC;
-    "static_routes"            List          Later, STATIC;
-    "static_rules"             List          Later, STATIC;
+    "static_ipaddress"         List          Same, "";
+    "static_routes"            List          Differs, "as virtual_routes";
+    "static_rules"             List          Differs, "as virtual_rules";
     "track_group"              NamedSection  Later, STATIC;
     "bfd_instance"             NamedSection  Ignored, BFD;
     "linkbeat_interfaces"      List          Ignored, LINKBEAT;

@@ -7,9 +7,15 @@ use crate::config::tree::{Data, LeftOut, Section, Tree, Value, Word};
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeSet;
 
-/// Words behind an address that vipd has no use for yet.
-pub fn address_words(value: &mut Value, left_out: &mut Vec<LeftOut>, report: &mut Report) {
-    const WITH_VALUE: [&str; 3] = ["peer", "preferred_lft", "track_group"];
+/// Words behind an address that vipd has no use for yet. `list`: which has words beside those of
+/// `virtual_ipaddress`.
+pub fn address_words(
+    list: &str,
+    value: &mut Value,
+    left_out: &mut Vec<LeftOut>,
+    report: &mut Report,
+) {
+    const WITH_VALUE: [&str; 1] = ["track_group"];
     let Data::List(items) = &mut value.data else {
         return;
     };
@@ -19,7 +25,8 @@ pub fn address_words(value: &mut Value, left_out: &mut Vec<LeftOut>, report: &mu
         };
         let mut at = 1;
         while let Some(word) = words.get(at).cloned() {
-            let Some(row) = find("virtual_ipaddress", &word.text).filter(is_absent) else {
+            let row = find(list, &word.text).or_else(|| find("virtual_ipaddress", &word.text));
+            let Some(row) = row.filter(is_absent) else {
                 at += 1;
                 continue;
             };

@@ -3,6 +3,7 @@
 
 use super::addresses::{address_words, addresses, leave_out_ipv6};
 use super::checks::{first_scripts, late_scripts, tracked};
+use super::routes::routes;
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
 use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
@@ -29,6 +30,12 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
         let is_strict = strict(section, "strict_mode").unwrap_or(is_strict);
         instance(section, (&version, is_strict), left_out, report);
     }
+    let fixed = tree.sections.iter_mut().filter(|s| s.keyword.text == "static_ipaddress");
+    for entry in fixed.flat_map(|section| &mut section.entries) {
+        address_words("static_ipaddress", &mut entry.value, left_out, report);
+        addresses(&mut entry.value, report);
+    }
+    routes(tree, report);
     leave_out_ipv6(tree, report);
 }
 
@@ -123,8 +130,8 @@ fn instance(
     for entry in &mut section.entries {
         match entry.word.text.as_str() {
             "authentication" => password(&mut entry.value, report),
-            "virtual_ipaddress" => {
-                address_words(&mut entry.value, left_out, report);
+            "virtual_ipaddress" | "virtual_ipaddress_excluded" => {
+                address_words("virtual_ipaddress", &mut entry.value, left_out, report);
                 addresses(&mut entry.value, report);
             }
             "track_script" => tracked(&mut entry.value, report),

@@ -4,7 +4,7 @@ use super::advice::Notes;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::value::{describe, time, without_unit};
-use super::{address, track, vmac};
+use super::{address, route, rule, track, vmac};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
 use crate::config::{Format, Notify, Transport, V3Checksum, VrrpInstance};
@@ -38,6 +38,10 @@ pub fn read(
     let auth_pass = authentication(&settings, version, notes, report);
     let virtual_ipaddress = address::read(&settings, report);
     let track_script = track::track_script(&settings, scripts, report);
+    let virtual_ipaddress_excluded = address::excluded(&settings, &virtual_ipaddress, report);
+    let list = |word| settings.value(word);
+    let virtual_routes = route::read("virtual_routes", list("virtual_routes"), report);
+    let virtual_rules = rule::read("virtual_rules", list("virtual_rules"), report);
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
@@ -60,6 +64,9 @@ pub fn read(
         v3_checksum: v3_checksum(&settings),
         auth_pass,
         virtual_ipaddress,
+        virtual_ipaddress_excluded,
+        virtual_routes,
+        virtual_rules,
         track_script,
         garp_master_delay,
         garp_master_repeat,

@@ -2,16 +2,21 @@
 //! together.
 
 mod address;
+mod address_part;
 mod advice;
 mod command;
 mod compare;
+mod fixed;
 mod instance;
+mod route;
+mod rule;
 mod script;
 mod settings;
 pub(super) mod table;
 mod track;
 pub(super) mod value;
 mod vmac;
+pub(super) mod words;
 
 use super::dialect::refusal;
 use super::error::{quote, Place, Report};
@@ -25,6 +30,7 @@ pub use table::most_words;
 use table::{GLOBAL_DEFS, SECTIONS, TABLES};
 pub(super) use value::did_you_mean;
 pub use value::{time, truth};
+pub use words::words_of;
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
 pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -80,7 +86,11 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     let readable: Vec<_> = vrrp_instance.iter().flatten().collect();
     compare::routers(&readable, &notes.routers, report);
     compare::addresses(&readable, report);
+    let (static_ipaddress, static_routes, static_rules) = fixed::read(tree, report);
     let config = Config {
+        static_ipaddress,
+        static_routes,
+        static_rules,
         global_defs: global_defs(&globals, report),
         vrrp_script: vrrp_script.into_iter().flatten().collect(),
         vrrp_instance: vrrp_instance.into_iter().flatten().collect(),

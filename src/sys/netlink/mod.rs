@@ -1,5 +1,6 @@
 //! rtnetlink: the socket, and messages written and read without trust in their lengths.
 
+pub mod forwarding;
 pub mod link;
 
 use super::{cvt, cvt_len, if_ready, retry, socket};
