@@ -27,6 +27,7 @@ mod status;
 mod stop;
 mod teller;
 mod track;
+mod vmac;
 pub mod wheel;
 
 use crate::config::error::Report;
@@ -58,6 +59,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 use teller::Teller;
 use track::Tracker;
+use vmac::Vmacs;
 use wheel::Wheel;
 
 /// Packets taken at a time.
@@ -120,6 +122,7 @@ enum Object {
     Notify(usize),
     Check(usize),
     Interfaces,
+    Vmacs,
     Stop,
 }
 
@@ -155,6 +158,7 @@ pub struct Daemon {
     more_route_events: bool,
     /// What is static.
     fixed: Fixed,
+    vmacs: Vmacs,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -209,6 +213,7 @@ impl Daemon {
             fib_events: None,
             more_route_events: false,
             fixed: Fixed::default(),
+            vmacs: Vmacs::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -247,6 +252,7 @@ impl Daemon {
         self.links.resync()?;
         self.now = now();
         let before_us = self.addresses.any_there(&self.links);
+        self.sweep_vmacs();
         self.remove_leftovers();
         self.start_filter(before_us)?;
         self.begin_routes()?;
@@ -323,6 +329,7 @@ impl Daemon {
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
+                Object::Vmacs => self.vmacs.due(self.now),
                 Object::Stop => self.stop_overdue(),
             }
         }
@@ -331,7 +338,11 @@ impl Daemon {
     fn router_due(&mut self, router: usize) {
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
+            let vmac = it.vmac;
             self.receive(it.net);
+            if let Some(vmac) = vmac {
+                self.receive(vmac.net);
+            }
         }
         self.feed(router, Event::Timer);
     }
@@ -366,7 +377,8 @@ impl Daemon {
             Object::Notify(teller) => notify + teller,
             Object::Check(script) => check + script,
             Object::Interfaces => single,
-            Object::Stop => single + 1,
+            Object::Vmacs => single + 1,
+            Object::Stop => single + 2,
         }
     }
 
@@ -377,6 +389,7 @@ impl Daemon {
             _ if number < check => Object::Notify(number - notify),
             _ if number < single => Object::Check(number - check),
             _ if number == single => Object::Interfaces,
+            _ if number == single + 1 => Object::Vmacs,
             _ => Object::Stop,
         }
     }
@@ -387,7 +400,7 @@ impl Daemon {
         let check = notify + self.tellers.len();
         let single = check + self.scripts.len();
         self.numbers = Numbers { notify, check, single };
-        self.wheel.grow(single + 2);
+        self.wheel.grow(single + 3);
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -398,6 +411,7 @@ impl Daemon {
             Object::Check(_) if self.stopping.is_some() => None,
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
+            Object::Vmacs => self.vmacs.deadline(),
             Object::Stop => self.stopping,
         }
     }

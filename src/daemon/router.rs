@@ -25,6 +25,8 @@ pub struct VirtualRouter {
     pub net: usize,
     /// Its interface, by number in the link table.
     pub link: usize,
+    /// Its virtual MAC address.
+    pub vmac: Option<VirtualMac>,
     /// Its virtual addresses, by number in the table of addresses: those that it advertises, and
     /// then those that it does not.
     pub vips: Vec<usize>,
@@ -37,6 +39,17 @@ pub struct VirtualRouter {
     pub template: Option<Template>,
     /// The announcements of its addresses.
     pub announcements: Vec<Burst>,
+}
+
+/// The virtual MAC address of a virtual router.
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualMac {
+    /// Its number in the table of them.
+    pub number: usize,
+    /// Its sockets, by number: those of its macvlan.
+    pub net: usize,
+    /// Adverts leave from there, and not from the interface.
+    pub sends: bool,
 }
 
 /// The settings of the virtual router of a family that an instance asks for.
@@ -78,6 +91,12 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
 }
 
 impl VirtualRouter {
+    /// The sockets that its adverts leave through, by number.
+    #[must_use]
+    pub fn sends_through(&self) -> usize {
+        self.vmac.filter(|vmac| vmac.sends).map_or(self.net, |vmac| vmac.net)
+    }
+
     /// Makes the advertisement ready for the address that it is sent from.
     pub fn prepare_advert(&mut self, source: Option<IpAddr>) {
         let settings = self.core.settings();

@@ -56,6 +56,16 @@ impl Family {
             Self::V6 => IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12)),
         }
     }
+
+    /// The virtual MAC address of a virtual router (V3-012).
+    #[must_use]
+    pub const fn virtual_mac(self, vrid: Vrid) -> [u8; 6] {
+        let family = match self {
+            Self::V4 => 1,
+            Self::V6 => 2,
+        };
+        [0x00, 0x00, 0x5e, 0x00, family, vrid.get()]
+    }
 }
 
 impl fmt::Display for Family {

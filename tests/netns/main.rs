@@ -20,4 +20,6 @@ mod scripts;
 mod seed;
 mod setup;
 mod uci;
+mod vmac;
+mod vmac_devices;
 mod world;

@@ -5,7 +5,7 @@ use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
-use super::{accept, address, implicit, route, rule, track};
+use super::{accept, address, implicit, route, rule, track, vmac};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
 use crate::config::{Format, Notify, Track, Transport, V3Checksum, VirtualIpAddress, VrrpInstance};
@@ -55,7 +55,7 @@ pub fn read(
     let repeat = |word| settings.octet(word).unwrap_or(1);
     let garp_master_delay = delay("garp_master_delay");
     let garp_master_repeat = repeat("garp_master_repeat");
-    let instance = VrrpInstance {
+    let mut instance = VrrpInstance {
         name: name.text.clone(),
         place: name.place,
         interface,
@@ -87,8 +87,12 @@ pub fn read(
         transport: Transport::default(),
         track,
         dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
+        use_vmac: vmac::read(&settings, report),
         notify: notify(&settings),
     };
+    if let Some(refresh) = vmac::refresh(&settings, &instance, report) {
+        instance.garp_master_refresh = refresh;
+    }
     notes.routers.push(settings.place_of("virtual_router_id"));
     Some(instance)
 }
