@@ -6,6 +6,7 @@
 use super::link::{Links, Refusal, ADDRESS_PROTO};
 use crate::config::VirtualIpAddress;
 use crate::sys::netlink::{self as nl, Builder};
+use crate::wire::is_link_local;
 use std::net::IpAddr;
 
 /// Where we stand with an address.
@@ -67,10 +68,12 @@ impl Addresses {
         (self.vips[vip].link, self.vips[vip].address)
     }
 
-    /// Whether an address is a virtual one, on any interface.
+    /// Whether an address of an interface is a virtual one, of any interface; a link-local one is
+    /// another address on another link.
     #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        self.vips.iter().any(|vip| vip.address == address)
+    pub fn contains(&self, link: usize, address: IpAddr) -> bool {
+        let there = |vip: &Vip| vip.link == link || !is_link_local(address);
+        self.vips.iter().any(|vip| vip.address == address && there(vip))
     }
 
     /// One more instance wants it.

@@ -116,7 +116,8 @@ impl Daemon {
     fn refresh_router(&mut self, number: usize) {
         let Self { routers, links, addresses, nets, .. } = self;
         let it = &mut routers[number];
-        let source = it.choose_source(links, |address| addresses.contains(address));
+        let own = it.link;
+        let source = it.choose_source(links, |address| addresses.contains(own, address));
         if source != it.core.source() {
             it.prepare_advert(source);
         }

@@ -8,7 +8,7 @@ use crate::vrrp::router::Router;
 use crate::vrrp::settings::{Garp, Settings};
 use crate::wire::advert::{ChecksumForm, Template};
 use crate::wire::announce::Announcement;
-use crate::wire::{Family, Version};
+use crate::wire::{is_link_local, Family, Version};
 use std::net::IpAddr;
 
 /// A virtual router and all that belongs to it. An instance has one for each family.
@@ -96,12 +96,17 @@ impl VirtualRouter {
     }
 
     /// The address to send adverts from: the one in use as long as it is there, else the first that
-    /// is nobody's virtual address (V3-001). An owner may use its own.
+    /// is nobody's virtual address (V3-001), over IPv6 the first link-local one (V3-007). An owner
+    /// may use its own.
     #[must_use]
     pub fn choose_source(&self, links: &Links, is_vip: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
         let settings = self.core.settings();
         let usable = |address: &&super::link::Address| {
-            Family::of(address.address) == settings.family && !address.tentative
+            let of_family = match settings.family {
+                Family::V4 => address.address.is_ipv4(),
+                Family::V6 => is_link_local(address.address),
+            };
+            of_family && !address.tentative
         };
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
         let real = |address: &&super::link::Address| !is_vip(address.address) && !address.ours;

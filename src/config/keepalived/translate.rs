@@ -1,7 +1,7 @@
 //! What keepalived makes of values that vipd would not take: harmless ones are put right, as it does,
 //! and told.
 
-use super::addresses::{address_words, addresses, leave_out_ipv6};
+use super::addresses::{address_words, addresses, is_ipv6};
 use super::checks::{first_scripts, late_scripts, tracked};
 use super::routes::routes;
 use crate::config::error::{quote, Place, Report};
@@ -36,7 +36,6 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
         addresses(&mut entry.value, report);
     }
     routes(tree, report);
-    leave_out_ipv6(tree, report);
 }
 
 /// The one word behind a keyword.
@@ -114,10 +113,14 @@ fn instance(
     for word in ["garp_master_repeat", "garp_master_refresh_repeat"] {
         one_for_none(section, word, report);
     }
-    let version = word_of(section, "version").unwrap_or_else(|| global_version.into());
+    let version = version(section, global_version, report);
     state(section, report);
     if version == "3" {
-        no_authentication(section, "VRRPv3 has none", "leave it out, or use version 2", report);
+        let help = match is_ipv6(section) {
+            true => "leave it out",
+            false => "leave it out, or use version 2",
+        };
+        no_authentication(section, "VRRPv3 has none", help, report);
         hundredths(section, report);
     } else {
         unknown_type(section, report);
@@ -138,6 +141,26 @@ fn instance(
             _ => {}
         }
     }
+}
+
+/// IPv6 has VRRPv3 alone, whatever is asked for.
+fn version(section: &mut Section, global: &str, report: &mut Report) -> String {
+    if !is_ipv6(section) {
+        return word_of(section, "version").unwrap_or_else(|| global.into());
+    }
+    section.entries.retain(|entry| {
+        let word = entry.value.word().filter(|word| word.text == "2");
+        let Some(word) = word.filter(|_| entry.word.text == "version") else {
+            return true;
+        };
+        let message = "version 2 is passed over: IPv6 has VRRPv3 alone";
+        report.warning(word.place, message).help(
+            "a keepalived that is not strict speaks VRRPv2 \
+            there with its like: write version 3 on all routers",
+        );
+        false
+    });
+    "3".into()
 }
 
 /// A state that is none has no effect, as one that is one has none.

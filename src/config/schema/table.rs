@@ -290,7 +290,6 @@ pub const TABLES: &[Section] = &[
     Section { word: "track_script", named: false, keys: TRACK_ENTRY },
     Section { word: "virtual_routes", named: false, keys: VIRTUAL_ROUTES },
     Section { word: "virtual_rules", named: false, keys: VIRTUAL_RULES },
-    Section { word: "track_script", named: false, keys: TRACK_SCRIPT },
     Section { word: "command", named: false, keys: COMMAND },
 ];
 
