@@ -89,15 +89,16 @@ impl Daemon {
 
     fn change_addresses(&mut self, actions: &[(usize, Action)]) {
         for (router, action) in actions {
-            let vips = &self.routers[*router].vips;
             match action {
                 Action::Acquire => {
-                    for vip in vips {
+                    for vip in &self.routers[*router].vips {
                         self.addresses.acquire(*vip, &mut self.links);
                     }
+                    self.acquire_routes(*router);
                 }
                 Action::Release => {
-                    for vip in vips {
+                    self.release_routes(*router);
+                    for vip in &self.routers[*router].vips {
                         self.addresses.release(*vip, &mut self.links);
                     }
                 }

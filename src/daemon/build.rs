@@ -32,6 +32,7 @@ impl Daemon {
                 script_user,
             ));
         }
+        self.add_fixed(config);
         self.add_groups(config);
         self.group_families();
         self.set_numbers();
@@ -44,9 +45,8 @@ impl Daemon {
     fn add_instance(&mut self, from: &VrrpInstance) {
         let number = self.instances.len();
         let trackers = self.subscribe(number, from);
-        let routers = [Family::V4, Family::V6]
-            .into_iter()
-            .filter(|family| from.addresses(*family).next().is_some())
+        let routers = from
+            .families()
             .map(|family| self.add_router(number, from, family, trackers.len()))
             .collect();
         self.instances.push(Instance {
@@ -73,13 +73,15 @@ impl Daemon {
         let settings = settings(from, family);
         let net = self.net(link, family);
         self.nets[net].add(settings.virtual_router_id, number);
-        let vips = from
+        let mut vips: Vec<usize> = from
             .addresses(family)
             .map(|vip| {
                 let link = vip.dev.as_deref().map_or(link, |dev| self.links.watch(dev));
                 self.addresses.add(link, vip)
             })
             .collect();
+        vips.extend(self.excluded_of(from, link, family));
+        let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
             instance,
             group: None,
@@ -88,6 +90,7 @@ impl Daemon {
             net,
             link,
             vips,
+            fib,
             template: None,
             announcements: Vec::new(),
         });

@@ -25,8 +25,10 @@ impl Daemon {
         match self.links.drain_refusals() {
             Ok(refusals) => {
                 for refusal in refusals {
-                    self.addresses.refused(refusal, &mut self.links);
-                    self.upkeep_soon();
+                    if !self.fib.answered(refusal, self.now) {
+                        self.addresses.refused(refusal, &mut self.links);
+                        self.upkeep_soon();
+                    }
                 }
             }
             Err(error) => log::error!("cannot hear what became of a change: {error}"),
@@ -45,12 +47,17 @@ impl Daemon {
 
     /// Looks at every interface of which something was heard.
     pub(super) fn refresh_links(&mut self) {
+        let mut any = false;
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
                 self.refresh_sockets(link);
                 self.refresh_routers(link);
                 self.restore_addresses(link);
+                any = true;
             }
+        }
+        if any {
+            self.set_routes_again();
         }
     }
 
@@ -117,7 +124,7 @@ impl Daemon {
         let Self { routers, links, addresses, nets, .. } = self;
         let it = &mut routers[number];
         let own = it.link;
-        let source = it.choose_source(links, |address| addresses.contains(own, address));
+        let source = it.choose_source(links, |address| addresses.is_virtual(own, address));
         if source != it.core.source() {
             it.prepare_advert(source);
         }
@@ -188,6 +195,8 @@ impl Daemon {
         for link in 0..self.links.len() {
             self.restore_addresses(link);
         }
+        self.set_routes_again();
+        self.put_routes_back();
     }
 
     /// Whether a virtual router is in a state.

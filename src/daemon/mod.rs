@@ -8,6 +8,7 @@ mod build;
 mod checks;
 mod children;
 mod command;
+mod fib;
 mod group;
 mod instance;
 mod interfaces;
@@ -18,6 +19,7 @@ mod notifying;
 pub mod preflight;
 mod receive;
 mod router;
+mod routes;
 mod script;
 mod status;
 mod stop;
@@ -37,6 +39,7 @@ use crate::vrrp::{check, StateName};
 use addresses::Addresses;
 use announcer::Announcer;
 use children::Children;
+use fib::Fib;
 use group::Group;
 use instance::Instance;
 use link::Links;
@@ -44,6 +47,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use net::Net;
 use router::VirtualRouter;
+use routes::Fixed;
 use script::Script;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
 use std::io;
@@ -65,6 +69,7 @@ enum Source {
     Signals,
     LinkEvents,
     LinkRequests,
+    RouteEvents,
     Net(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
@@ -82,6 +87,7 @@ impl Source {
             Self::Signals => 1,
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
+            Self::RouteEvents => 4,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Child(token) => token,
         })
@@ -93,7 +99,8 @@ impl Source {
             (0, 0) => Self::Timer,
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
-            (0, _) => Self::LinkRequests,
+            (0, 3) => Self::LinkRequests,
+            (0, _) => Self::RouteEvents,
             (1, net) => Self::Net(net),
             _ => Self::Child(token.0),
         }
@@ -134,6 +141,13 @@ pub struct Daemon {
     /// More events of interfaces may be waiting than one turn takes.
     more_link_events: bool,
     addresses: Addresses,
+    fib: Fib,
+    /// Tells which routes and rules are removed; there are none without it.
+    fib_events: Option<fib::Watch>,
+    /// More of that may be waiting than one turn takes.
+    more_route_events: bool,
+    /// What is static.
+    fixed: Fixed,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -183,6 +197,10 @@ impl Daemon {
             links: Links::open()?,
             more_link_events: false,
             addresses: Addresses::default(),
+            fib: Fib::default(),
+            fib_events: None,
+            more_route_events: false,
+            fixed: Fixed::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -221,6 +239,7 @@ impl Daemon {
         self.links.resync()?;
         self.now = now();
         self.remove_leftovers();
+        self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
         for router in 0..self.routers.len() {
@@ -246,7 +265,8 @@ impl Daemon {
     /// One turn of the loop. Packets come before timers, always: a process that was stopped or
     /// starved must hear what it missed before it concludes that nobody spoke.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        let backlog = self.more_link_events || self.nets.iter().any(|net| net.backlog);
+        let more = self.more_link_events || self.more_route_events;
+        let backlog = more || self.nets.iter().any(|net| net.backlog);
         match self.poll.poll(events, backlog.then_some(Duration::ZERO)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
@@ -272,6 +292,7 @@ impl Daemon {
             Source::Signals => self.read_signals(),
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
+            Source::RouteEvents => self.read_route_events(),
             Source::Net(net) => self.receive(net),
             Source::Child(token) => self.child_ready(token),
         }

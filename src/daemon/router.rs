@@ -25,8 +25,11 @@ pub struct VirtualRouter {
     pub net: usize,
     /// Its interface, by number in the link table.
     pub link: usize,
-    /// Its virtual addresses, by number in the table of addresses.
+    /// Its virtual addresses, by number in the table of addresses: those that it advertises, and
+    /// then those that it does not.
     pub vips: Vec<usize>,
+    /// Its routes, and then its rules, by number in their table.
+    pub fib: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
     /// The announcements of its addresses.
@@ -99,7 +102,11 @@ impl VirtualRouter {
     /// is nobody's virtual address (V3-001), over IPv6 the first link-local one (V3-007). An owner
     /// may use its own.
     #[must_use]
-    pub fn choose_source(&self, links: &Links, is_vip: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    pub fn choose_source(
+        &self,
+        links: &Links,
+        is_vip: impl Fn(&super::link::Address) -> bool,
+    ) -> Option<IpAddr> {
         let settings = self.core.settings();
         let usable = |address: &&super::link::Address| {
             let of_family = match settings.family {
@@ -109,7 +116,7 @@ impl VirtualRouter {
             of_family && !address.tentative
         };
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
-        let real = |address: &&super::link::Address| !is_vip(address.address) && !address.ours;
+        let real = |address: &&super::link::Address| !is_vip(address);
         let in_use = self.core.source();
         let owner = settings.priority == crate::wire::Priority::OWNER;
         candidates()

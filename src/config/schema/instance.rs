@@ -5,7 +5,7 @@ use super::family::Families;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::value::{describe, time, without_unit};
-use super::{address, route, rule, track};
+use super::{address, implicit, route, rule, track};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
 use crate::config::{Format, Notify, Transport, V3Checksum, VrrpInstance};
@@ -44,6 +44,9 @@ pub fn read(
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
+    let interface = interface?;
+    let addresses = virtual_ipaddress.iter().chain(&virtual_ipaddress_excluded);
+    let implicit = implicit::interfaces(&interface, addresses, &virtual_routes);
     let delay = |word| settings.time(word).unwrap_or_default();
     let repeat = |word| settings.octet(word).unwrap_or(1);
     let garp_master_delay = delay("garp_master_delay");
@@ -51,7 +54,7 @@ pub fn read(
     let instance = VrrpInstance {
         name: name.text.clone(),
         place: name.place,
-        interface: interface?,
+        interface,
         interface_place: settings.place_of("interface"),
         virtual_router_id: Vrid::new(settings.octet("virtual_router_id")?)?,
         priority: settings.octet("priority").map_or(Priority::DEFAULT, Priority),
@@ -78,7 +81,7 @@ pub fn read(
         election: Election::default(),
         dont_track_primary: false,
         transport: Transport::default(),
-        track: Vec::new(),
+        track: implicit,
         notify: notify(&settings),
     };
     notes.routers.push(settings.place_of("virtual_router_id"));

@@ -8,6 +8,7 @@ mod command;
 mod compare;
 mod family;
 mod fixed;
+mod implicit;
 mod instance;
 mod route;
 mod rule;
