@@ -125,7 +125,8 @@ impl Daemon {
     pub(super) fn refresh_router(&mut self, number: usize) {
         let Self { routers, links, addresses, nets, vmacs, .. } = self;
         let it = &mut routers[number];
-        let source = it.choose_source(links, |address| addresses.is_virtual(address));
+        let own = it.link;
+        let source = it.choose_source(links, |address| addresses.is_virtual(own, address));
         if source != it.core.source() {
             it.prepare_advert(source);
         }

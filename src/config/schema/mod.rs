@@ -7,6 +7,7 @@ mod address_part;
 mod advice;
 mod command;
 mod compare;
+mod family;
 mod fixed;
 mod implicit;
 mod instance;
