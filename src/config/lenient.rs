@@ -4,8 +4,9 @@ use super::error::{Place, Report};
 use super::tree::{Data, Entry, Section, Tree, Value};
 
 /// Who runs a script is never taken out: then it would run as somebody else, perhaps as root. Nor is a
-/// password that cannot be sent: without it the others discard our adverts, and we theirs.
-const STAYS: [&str; 3] = ["user", "script_user", "auth_pass"];
+/// password that cannot be sent, nor a signature: without it the others discard our adverts, and we
+/// theirs, or believe what nobody has signed.
+const STAYS: [&str; 4] = ["user", "script_user", "auth_pass", "auth_hmac"];
 
 /// Takes out what the errors of a report point at: an item of a list, else an entry, else a section.
 /// Returns how many pieces that were; an error that points elsewhere stays one.

@@ -7,10 +7,11 @@
 use super::notify::{News, Told};
 use super::router::VirtualRouter;
 use super::track::Tracker;
-use super::{Daemon, Object};
+use super::{hmac, Daemon, Object};
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
 use crate::vrrp::StateName;
+use crate::wire::trailer::Stamp;
 use crate::wire::{Discard, Family};
 
 impl Daemon {
@@ -42,16 +43,15 @@ impl Daemon {
         for (router, action) in actions {
             let Action::Advertise { priority, checksum } = *action else { continue };
             let net = self.routers[*router].sends_through();
-            let VirtualRouter { core, template, .. } = &mut self.routers[*router];
-            let Some(template) = template else { continue };
+            let VirtualRouter { core, template, template_of_v2, .. } = &mut self.routers[*router];
             let net = &mut self.nets[net];
-            let group = core.family().group();
-            net.outbox.push(
-                template.message(priority, checksum),
-                core.source(),
-                group,
-                net.ifindex,
-            );
+            let (source, group) = (core.source(), core.family().group());
+            let clock = core.auth_hmac().map_or(Stamp::default(), |_| hmac::stamp());
+            for template in [template, template_of_v2].into_iter().flatten() {
+                let signature = core.sign(clock);
+                let message = template.signed(priority, checksum, signature.as_ref());
+                net.outbox.push(message, source, group, net.ifindex);
+            }
         }
         for net in 0..self.nets.len() {
             if !self.nets[net].outbox.is_empty() {
@@ -297,6 +297,19 @@ impl Daemon {
                 "{name}: {source} with priority {priority} claims to be MASTER as well, \
                  we keep the addresses with {}",
                 router.effective_priority()
+            ),
+            Remark::NotSigned { source } => log::info!(
+                "{name}: {source} does not sign its adverts yet: with mode enforce in auth_hmac we \
+                 would not hear it"
+            ),
+            Remark::ClockApart { source, behind } => log::warn!(
+                "{name}: {}: from {} on its adverts are discarded; set both clocks",
+                hmac::apart(*source, *behind),
+                hmac::window(router)
+            ),
+            Remark::OneVersion { source, version } => log::info!(
+                "{name}: {source} sends VRRPv{version} alone, we send both: routers of the other \
+                 version do not hear it"
             ),
             Remark::OtherFault(fault) => {
                 log::warn!("{name}: still FAULT: {}", self.explain(number, Reason::Fault(*fault)));

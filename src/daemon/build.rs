@@ -6,7 +6,7 @@ use super::net::Net;
 use super::router::{settings, VirtualMac, VirtualRouter};
 use super::teller::Teller;
 use super::track::{Kind, Tracker};
-use super::{checks, filter, Daemon};
+use super::{checks, filter, hmac, Daemon};
 use crate::config::{Config, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
@@ -87,11 +87,15 @@ impl Daemon {
         vips.extend(self.excluded_of(from, home, family));
         let no_accept = self.no_accept(from, &vips);
         let fib = self.fib_of(from, family);
+        let mut core = Router::new(settings, trackers);
+        if let Some(auth_hmac) = &from.auth_hmac {
+            core.set_auth_hmac(hmac::build(auth_hmac, &from.name));
+        }
         self.routers.push(VirtualRouter {
             instance,
             group: None,
             stand: Stand::Init,
-            core: Router::new(settings, trackers),
+            core,
             net,
             link,
             vmac,
@@ -99,6 +103,7 @@ impl Daemon {
             no_accept,
             fib,
             template: None,
+            template_of_v2: None,
             announcements: Vec::new(),
         });
         number

@@ -5,8 +5,8 @@ use super::link::Links;
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
-use crate::vrrp::settings::{Garp, Settings};
-use crate::wire::advert::{ChecksumForm, Template};
+use crate::vrrp::settings::{Election, Garp, Settings};
+use crate::wire::advert::{ChecksumForm, Fields, Template};
 use crate::wire::announce::Announcement;
 use crate::wire::{is_link_local, Family, Version};
 use std::net::IpAddr;
@@ -37,6 +37,8 @@ pub struct VirtualRouter {
     pub fib: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
+    /// The same in VRRPv2, if that is sent beside VRRPv3.
+    pub template_of_v2: Option<Template>,
     /// The announcements of its addresses.
     pub announcements: Vec<Burst>,
 }
@@ -67,7 +69,10 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
         priority: instance.priority,
         advert_int: instance.advert_int,
         preempt: !instance.nopreempt,
-        election: instance.election,
+        election: Election {
+            both_versions: instance.election.both_versions && family == Family::V4,
+            ..instance.election
+        },
         grouped: false,
         dont_track_primary: instance.dont_track_primary,
         fast_handover: instance.fast_handover,
@@ -77,7 +82,8 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
             V3Checksum::Rfc9568 => Some(ChecksumForm::Message),
             V3Checksum::PseudoHeader => Some(ChecksumForm::PseudoHeader),
         },
-        auth_pass: instance.auth_pass.filter(|_| version == Version::V2),
+        // Only adverts of VRRPv2 carry it.
+        auth_pass: instance.auth_pass.filter(|_| family == Family::V4),
         addresses,
         garp: Garp {
             master_delay: instance.garp_master_delay,
@@ -100,8 +106,11 @@ impl VirtualRouter {
     /// Makes the advertisement ready for the address that it is sent from.
     pub fn prepare_advert(&mut self, source: Option<IpAddr>) {
         let settings = self.core.settings();
-        self.template =
-            source.map(|from| Template::new(&settings.fields(), from, settings.family.group()));
+        let template =
+            |from, fields: &Fields<'_>| Template::new(fields, from, settings.family.group());
+        self.template = source.map(|from| template(from, &settings.fields()));
+        self.template_of_v2 =
+            source.zip(settings.fields_of_v2()).map(|(from, fields)| template(from, &fields));
     }
 
     /// Makes the announcements ready. `vips` gives interface and address of each number.

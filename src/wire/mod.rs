@@ -197,6 +197,12 @@ impl Interval {
         Duration::from_millis(self.0 as u64 * 10)
     }
 
+    /// As many seconds, or the next whole number of them.
+    #[must_use]
+    pub const fn whole_seconds(self) -> Self {
+        Self(self.0.div_ceil(100) * 100)
+    }
+
     /// Whether a version can carry it.
     #[must_use]
     pub const fn fits(self, version: Version) -> bool {

@@ -9,6 +9,7 @@ mod command;
 mod compare;
 mod family;
 mod fixed;
+pub(super) mod hmac;
 mod implicit;
 mod instance;
 mod interface_delays;
