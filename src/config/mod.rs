@@ -13,18 +13,28 @@ pub mod keepalived;
 mod lenient;
 pub mod model;
 pub(crate) mod nearest;
+pub mod probe;
+pub mod route;
 pub mod schema;
 pub mod source;
 mod text;
 pub mod toml;
 pub mod tree;
 pub mod uci;
+pub mod watched;
 
+pub use model::{
+    NoAcceptFailure, Notify, Track, Tracked, Transport, UnicastPeer, UseVmac, VrrpSyncGroup,
+};
+pub use probe::{InterfaceDelays, TrackPing, TrackRoute, TrackTcp};
+pub use watched::{InitFile, ParamMatch, TrackFile, TrackProcess};
+
+use crate::vrrp::settings::Election;
 use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use error::{Place, Report};
-pub use model::*;
+use route::{VirtualRoute, VirtualRule};
 use std::net::IpAddr;
 use std::time::Duration;
 use tree::Tree;
@@ -38,8 +48,26 @@ pub struct Config {
     pub vrrp_script: Vec<VrrpScript>,
     /// `vrrp_instance NAME`, in the order of the file.
     pub vrrp_instance: Vec<VrrpInstance>,
+    /// `static_ipaddress`: there while vipd runs. Each has a `dev`.
+    pub static_ipaddress: Vec<VirtualIpAddress>,
+    /// `static_routes`: there while vipd runs.
+    pub static_routes: Vec<VirtualRoute>,
+    /// `static_rules`: there while vipd runs.
+    pub static_rules: Vec<VirtualRule>,
     /// `vrrp_sync_group NAME`, in the order of the file.
     pub vrrp_sync_group: Vec<VrrpSyncGroup>,
+    /// `track_file NAME`, in the order of the file.
+    pub track_file: Vec<TrackFile>,
+    /// `track_process NAME`, in the order of the file.
+    pub track_process: Vec<TrackProcess>,
+    /// `track_route NAME`, in the order of the file.
+    pub track_route: Vec<TrackRoute>,
+    /// `track_tcp NAME`, in the order of the file.
+    pub track_tcp: Vec<TrackTcp>,
+    /// `track_ping NAME`, in the order of the file.
+    pub track_ping: Vec<TrackPing>,
+    /// `interface_up_down_delays`, in the order of the file.
+    pub interface_up_down_delays: Vec<InterfaceDelays>,
 }
 
 /// `global_defs`: what holds for all. Defaults of an instance are already applied to the instances.
@@ -49,6 +77,8 @@ pub struct GlobalDefs {
     pub router_id: Option<String>,
     /// `script_user`: who runs scripts that name nobody. Default: whoever runs vipd.
     pub script_user: Option<ScriptUser>,
+    /// `no_accept_failure`. Default warn.
+    pub no_accept_failure: NoAcceptFailure,
 }
 
 /// A user and perhaps a group, by name or number, as written.
@@ -137,15 +167,24 @@ pub struct VrrpInstance {
     pub nopreempt: bool,
     /// `fast_handover`: wait only the skew time when the MASTER falls below us. Default true.
     pub fast_handover: bool,
+    /// `accept`, `no_accept`: the MASTER takes packets for its addresses. An owner takes them always.
+    /// Default true.
+    pub accept: bool,
     /// `skip_check_adv_addr`: in VRRPv2, take adverts with another address list. Default false.
     pub skip_check_adv_addr: bool,
     /// `v3_checksum`. Default auto.
     pub v3_checksum: V3Checksum,
     /// `authentication`: the password of VRRPv2's `auth_type PASS`, padded with zeros.
     pub auth_pass: Option<[u8; 8]>,
-    /// `virtual_ipaddress`, in the order of the file, never empty, never more than 255 of a family.
-    /// Addresses of both families make two virtual routers.
+    /// `virtual_ipaddress`, in the order of the file, never more than 255 of a family; empty only
+    /// with `no_virtual_ipaddress`. Addresses of both families make two virtual routers.
     pub virtual_ipaddress: Vec<VirtualIpAddress>,
+    /// `virtual_ipaddress_excluded`: set and not advertised, of any family.
+    pub virtual_ipaddress_excluded: Vec<VirtualIpAddress>,
+    /// `virtual_routes`
+    pub virtual_routes: Vec<VirtualRoute>,
+    /// `virtual_rules`
+    pub virtual_rules: Vec<VirtualRule>,
     /// `track_script`
     pub track_script: Vec<TrackScript>,
     /// `garp_master_delay` until announcements are repeated; 0 for never. Default 5 s.
@@ -160,10 +199,14 @@ pub struct VrrpInstance {
     pub garp_lower_prio_delay: Duration,
     /// `garp_lower_prio_repeat`, after a contest won, 0 to 255. Default: `garp_master_repeat`.
     pub garp_lower_prio_repeat: u8,
-    /// What changes its election.
+    /// `preempt_delay` and what else changes its election.
     pub election: Election,
+    /// `dont_track_primary`: an interface that is down is no FAULT. Default false.
+    pub dont_track_primary: bool,
     /// Where its adverts come from and go to.
     pub transport: Transport,
+    /// `use_vmac`
+    pub use_vmac: Option<UseVmac>,
     /// `track_interface` and all other trackers but scripts.
     pub track: Vec<Track>,
     /// Its notify scripts.
@@ -200,8 +243,32 @@ pub struct VirtualIpAddress {
     pub brd: Option<std::net::Ipv4Addr>,
     /// `scope`: 0 global, 200 site, 253 link, 254 host. Default global.
     pub scope: u8,
+    /// `peer`: the other end; then the length of the prefix is that of its network.
+    pub peer: Option<IpAddr>,
+    /// `preferred_lft`: for so many seconds it may be chosen to send from; `u32::MAX` for ever.
+    /// Default: 0 for IPv6 alone with a prefix of 128 bits, else for ever.
+    pub preferred_lft: u32,
+    /// The words that stand for themselves.
+    pub flags: AddressFlags,
+    /// `no_track`: whether its interface is up does not matter to the instance.
+    pub no_track: bool,
     /// Where it was said.
     pub place: Place,
+}
+
+/// What an address is to be beside itself. Default: none of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AddressFlags {
+    /// `home`, IPv6: the home address of Mobile IPv6.
+    pub home: bool,
+    /// `-nodad`, IPv6: looks for a duplicate before it is used, which a virtual address does not.
+    pub dad: bool,
+    /// `mngtmpaddr`, IPv6: the kernel makes temporary addresses from it.
+    pub mngtmpaddr: bool,
+    /// `noprefixroute`: no route to its network is made.
+    pub noprefixroute: bool,
+    /// `autojoin`: a multicast group, which is joined.
+    pub autojoin: bool,
 }
 
 /// One entry of `track_script`.

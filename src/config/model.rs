@@ -4,34 +4,19 @@
 use super::error::Place;
 use super::{Command, VirtualIpAddress};
 use crate::vrrp::tracker::Weight;
+use crate::wire::Family;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What changes how a virtual router is elected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Election {
-    /// `preempt_delay`: so long a MASTER of lower priority is left alone. Default 0.
-    pub preempt_delay: Duration,
-    /// `down_timer_adverts`: so many intervals without an advert, 1 to 100. Default 3.
-    pub down_timer_adverts: u8,
-    /// `lower_prio_no_advert`: a MASTER does not answer adverts of lower priority. Default false.
-    pub lower_prio_no_advert: bool,
-    /// `higher_prio_send_advert`: a last advert before giving way. Default false.
-    pub higher_prio_send_advert: bool,
-    /// `owner_ignore_adverts`: an owner (255) heeds nobody. Default false.
-    pub owner_ignore_adverts: bool,
-}
-
-impl Default for Election {
-    fn default() -> Self {
-        Self {
-            preempt_delay: Duration::ZERO,
-            down_timer_adverts: 3,
-            lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
-            owner_ignore_adverts: false,
-        }
-    }
+/// `no_accept_failure`: what becomes of an instance with `no_accept` while the kernel cannot drop
+/// packets for its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum NoAcceptFailure {
+    /// `warn`: it goes on, and says that it answers on them.
+    #[default]
+    Warn,
+    /// `fault`: it is in FAULT.
+    Fault,
 }
 
 /// Where adverts come from and go to.
@@ -91,6 +76,31 @@ pub struct VrrpSyncGroup {
     pub notify: Notify,
 }
 
+/// `use_vmac`: a virtual MAC address for each virtual router of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UseVmac {
+    /// The names of its interfaces: for IPv4, and for IPv6. Default: `vrrp.VRID` and `vrrp6.VRID`.
+    pub names: [String; 2],
+    /// The MAC address, if it is not that of the RFC: `00:00:5e:00:01:VRID` for IPv4 and
+    /// `00:00:5e:00:02:VRID` for IPv6.
+    pub mac: Option<[u8; 6]>,
+    /// `vmac_xmit_base`: adverts leave through the interface below, with its own MAC address.
+    pub xmit_base: bool,
+    /// Where it was said.
+    pub place: Place,
+}
+
+impl UseVmac {
+    /// The name of the interface for a family.
+    #[must_use]
+    pub fn name(&self, family: Family) -> &str {
+        match family {
+            Family::V4 => &self.names[0],
+            Family::V6 => &self.names[1],
+        }
+    }
+}
+
 /// Something to track, and what it is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Track {
@@ -98,13 +108,15 @@ pub struct Track {
     pub tracked: Tracked,
     /// The weight here: the entry's own, or that of what is tracked.
     pub weight: Weight,
+    /// It was not asked for: an address or a route goes through that interface.
+    pub implicit: bool,
     /// Where it was said.
     pub place: Place,
 }
 
 /// What can be tracked beside scripts: an interface by its name, all else by its index in the
 /// configuration's list of its kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tracked {
     /// `track_interface`
     Interface(String),
@@ -167,5 +179,28 @@ impl super::VrrpInstance {
         self.virtual_ipaddress
             .iter()
             .filter(move |vip| crate::wire::Family::of(vip.address) == family)
+    }
+
+    /// The families that it has a virtual router for: those of its addresses, else IPv4.
+    pub fn families(&self) -> impl Iterator<Item = crate::wire::Family> + '_ {
+        use crate::wire::Family::{V4, V6};
+        let has = |family: &crate::wire::Family| self.addresses(*family).next().is_some();
+        let none = self.virtual_ipaddress.is_empty();
+        [V4, V6].into_iter().filter(move |family| has(family) || (none && *family == V4))
+    }
+
+    /// With the virtual router of which family something goes that is of IPv6, or of IPv4: of its
+    /// own, if there is one.
+    #[must_use]
+    pub fn family_of(&self, is_ipv6: bool) -> crate::wire::Family {
+        use crate::wire::Family::{V4, V6};
+        let own = if is_ipv6 { V6 } else { V4 };
+        let mut families = self.families();
+        let first = families.next().unwrap_or(own);
+        if families.any(|family| family == own) {
+            own
+        } else {
+            first
+        }
     }
 }

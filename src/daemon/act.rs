@@ -11,24 +11,26 @@ use super::{Daemon, Object};
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
 use crate::vrrp::StateName;
-use crate::wire::announce::ARP_FRAME;
-use crate::wire::Discard;
-
-/// Octets of announcements that are put together before they are sent.
-const BURST: usize = 256 * ARP_FRAME;
+use crate::wire::{Discard, Family};
 
 impl Daemon {
     /// Performs all that is pending, and what comes of it.
     pub(super) fn perform(&mut self) {
+        self.settle_groups();
         while !self.pending.is_empty() {
             let mut actions = std::mem::take(&mut self.pending);
+            self.raise_vmacs(&actions);
             self.advertise(&actions);
+            self.filter(&actions, Action::Acquire);
             self.change_addresses(&actions);
+            self.filter(&actions, Action::Release);
+            self.lower_vmacs(&actions);
             self.announce(&actions);
             for (router, action) in &actions {
                 self.tell(*router, action);
             }
             actions.clear();
+            self.settle_groups();
             if self.pending.is_empty() {
                 self.pending = actions;
             }
@@ -39,9 +41,10 @@ impl Daemon {
     fn advertise(&mut self, actions: &[(usize, Action)]) {
         for (router, action) in actions {
             let Action::Advertise { priority, checksum } = *action else { continue };
-            let VirtualRouter { core, template, net, .. } = &mut self.routers[*router];
+            let net = self.routers[*router].sends_through();
+            let VirtualRouter { core, template, .. } = &mut self.routers[*router];
             let Some(template) = template else { continue };
-            let net = &mut self.nets[*net];
+            let net = &mut self.nets[net];
             let group = core.family().group();
             net.outbox.push(
                 template.message(priority, checksum),
@@ -91,15 +94,16 @@ impl Daemon {
 
     fn change_addresses(&mut self, actions: &[(usize, Action)]) {
         for (router, action) in actions {
-            let vips = &self.routers[*router].vips;
             match action {
                 Action::Acquire => {
-                    for vip in vips {
+                    for vip in &self.routers[*router].vips {
                         self.addresses.acquire(*vip, &mut self.links);
                     }
+                    self.acquire_routes(*router);
                 }
                 Action::Release => {
-                    for vip in vips {
+                    self.release_routes(*router);
+                    for vip in &self.routers[*router].vips {
                         self.addresses.release(*vip, &mut self.links);
                     }
                 }
@@ -131,35 +135,13 @@ impl Daemon {
         for round in 0..rounds.unwrap_or(0) {
             for (router, repeat) in actions.iter().filter_map(repeats) {
                 if repeat > round && self.is_in(router, StateName::Master) {
-                    self.add_to_burst(router);
+                    for burst in &self.routers[router].announcements {
+                        self.announcer.add(burst);
+                    }
                 }
             }
         }
-        self.send_burst();
-    }
-
-    fn add_to_burst(&mut self, router: usize) {
-        for at in 0..self.routers[router].announcements.len() {
-            let (ifindex, frames) = &self.routers[router].announcements[at];
-            let (to, burst) = &self.burst;
-            if *to != *ifindex || burst.len() + frames.len() > BURST {
-                let ifindex = *ifindex;
-                self.send_burst();
-                self.burst.0 = ifindex;
-            }
-            self.burst.1.extend_from_slice(&self.routers[router].announcements[at].1);
-        }
-    }
-
-    fn send_burst(&mut self) {
-        let (ifindex, frames) = &mut self.burst;
-        if frames.is_empty() {
-            return;
-        }
-        if let Err(error) = self.announcer.send(*ifindex, frames, ARP_FRAME) {
-            log::debug!("cannot announce addresses on interface {ifindex}: {error}");
-        }
-        frames.clear();
+        self.announcer.flush();
     }
 
     fn tell(&mut self, router: usize, action: &Action) {
@@ -186,10 +168,10 @@ impl Daemon {
         let why = self.explain(router, reason);
         let (now, instance) = (self.now, self.routers[router].instance);
         let it = &mut self.instances[instance];
-        let why = it.why.take().unwrap_or(why);
+        let why = it.why.take().filter(|(state, _)| *state == to).map_or(why, |(_, why)| why);
         let all = it.routers.iter().all(|router| self.routers[*router].core.state() == to);
         if !all || it.state == to {
-            it.why = Some(why).filter(|_| !all);
+            it.why = Some((to, why)).filter(|_| !all);
             return;
         }
         let from = std::mem::replace(&mut it.state, to);
@@ -206,7 +188,8 @@ impl Daemon {
             StateName::Backup | StateName::Master | StateName::Fault => Told::State(to),
         };
         let priority = self.routers[router].core.effective_priority();
-        self.notify(instance, News { told, previous: from, priority, reason: why });
+        self.notify(instance, News { told, previous: from, priority, reason: why.clone() });
+        self.group_transition(instance, &why);
         self.turn_gates(instance);
         self.touch(Object::Router(router));
     }
@@ -244,8 +227,18 @@ impl Daemon {
                 Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoPrimaryAddress,
             ) => {
                 let name = &self.links.get(it.link).name;
-                reason.to_string().replacen("the interface", name, 1)
+                let text = reason.to_string().replacen("the interface", name, 1);
+                match it.core.family() {
+                    Family::V4 => text,
+                    // V3-007: no other will do.
+                    Family::V6 => text.replacen("no address", "no link-local address", 1),
+                }
             }
+            Reason::Fault(Fault::NoVirtualMac) => {
+                let problem = it.vmac.and_then(|vmac| self.vmacs.problem(vmac.number));
+                problem.map_or_else(|| reason.to_string(), str::to_owned)
+            }
+            Reason::Recovered(Fault::NoVirtualMac) => reason.to_string(),
             Reason::Startup
             | Reason::Shutdown
             | Reason::MasterTimeout { .. }
@@ -255,9 +248,10 @@ impl Daemon {
             | Reason::HigherPriority { .. }
             | Reason::GreaterAddress { .. }
             | Reason::Stalled { .. }
-            | Reason::GroupBackup
-            | Reason::Fault(Fault::Group)
             | Reason::Recovered(Fault::Group) => reason.to_string(),
+            Reason::GroupBackup | Reason::Fault(Fault::Group) => {
+                self.explain_group(router).unwrap_or_else(|| reason.to_string())
+            }
         }
     }
 
@@ -308,8 +302,9 @@ impl Daemon {
                 log::warn!("{name}: still FAULT: {}", self.explain(number, Reason::Fault(*fault)));
             }
             Remark::GroupWaits { silent } => log::warn!(
-                "{name}: would have been MASTER for {}, but its group cannot be as a whole",
-                Span(*silent)
+                "{name}: has no MASTER, nothing was heard for {}, but {}: it stays BACKUP",
+                Span(*silent),
+                self.explain_wait(number)
             ),
             Remark::Late { by } => log::warn!(
                 "{name}: woke up {} late for an advert: is the machine overloaded or was it \

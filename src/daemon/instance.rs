@@ -9,6 +9,8 @@ pub struct Instance {
     pub name: String,
     /// Its virtual routers: one for each family that it has addresses of.
     pub routers: Vec<usize>,
+    /// The sync group that it belongs to.
+    pub group: Option<usize>,
     /// Its trackers: that of each slot, by its number.
     pub trackers: Vec<usize>,
     /// The state of its virtual routers.
@@ -17,6 +19,6 @@ pub struct Instance {
     pub since: Instant,
     /// Why it came into its state.
     pub reason: String,
-    /// Why it is about to change it, while not all of its virtual routers have done so.
-    pub why: Option<String>,
+    /// Into which state it is about to come, and why, while not all of its virtual routers have.
+    pub why: Option<(StateName, String)>,
 }

@@ -3,7 +3,7 @@
 //! One socket hears events, another makes requests. An event socket that overflowed (ENOBUFS) is a
 //! reason to ask for everything again, not to guess.
 
-use crate::sys::netlink::{self as nl, Builder, Netlink};
+use crate::sys::netlink::{self as nl, forwarding, Builder, Netlink};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, RawFd};
@@ -31,6 +31,8 @@ pub struct Link {
     pub up: bool,
     /// Its hardware address, if it is one of Ethernet.
     pub mac: Option<[u8; 6]>,
+    /// It forwards IPv6, so it says in neighbour advertisements that it is a router.
+    pub forwarding: bool,
     /// Its addresses, in the kernel's order.
     pub addresses: Vec<Address>,
 }
@@ -50,12 +52,12 @@ pub struct Address {
     pub ours: bool,
 }
 
-/// A request that the kernel refused.
+/// A request that the kernel refused, or acknowledged if that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The sequence number of the request.
     pub seq: u32,
-    /// The error number.
+    /// The error number; 0 if all is well.
     pub errno: i32,
 }
 
@@ -77,7 +79,12 @@ impl Links {
     /// # Errors
     /// What the kernel says.
     pub fn open() -> io::Result<Self> {
-        let groups = [nl::RTNLGRP_LINK, nl::RTNLGRP_IPV4_IFADDR, nl::RTNLGRP_IPV6_IFADDR];
+        let groups = [
+            nl::RTNLGRP_LINK,
+            nl::RTNLGRP_IPV4_IFADDR,
+            nl::RTNLGRP_IPV6_IFADDR,
+            forwarding::RTNLGRP_IPV6_NETCONF,
+        ];
         Ok(Self {
             events: Netlink::open(&groups, EVENT_BUFFER)?,
             requests: Netlink::open(&[], REPLY_BUFFER)?,
@@ -272,7 +279,7 @@ impl Links {
     /// # Errors
     /// What the kernel says of the batch as a whole; then nobody knows what was carried out.
     pub fn submit(&mut self, batch: &[u8]) -> io::Result<()> {
-        let sent = self.requests.send(batch);
+        let sent = nl::chunks(batch).try_for_each(|chunk| self.requests.send(chunk));
         self.stale |= sent.is_err();
         sent
     }
@@ -287,12 +294,11 @@ impl Links {
         match kind {
             nl::RTM_NEWLINK => self.new_link(body),
             nl::RTM_DELLINK => self.del_link(body),
+            forwarding::RTM_NEWNETCONF => self.forwarding(body),
             nl::RTM_NEWADDR | nl::RTM_DELADDR => self.address(kind == nl::RTM_NEWADDR, body),
             nl::NLMSG_ERROR => {
-                let errno = nl::error_code(body);
-                if errno != 0 {
-                    self.refusals.push(Refusal { seq, errno });
-                }
+                // Without an error it is what somebody asked for: an answer in any case.
+                self.refusals.push(Refusal { seq, errno: nl::error_code(body) });
             }
             _ => {}
         }
@@ -309,6 +315,7 @@ impl Links {
                 _ => {}
             }
         }
+        let forwarding = forwarding::of_link(rest);
         let up = info.flags & nl::IFF_UP != 0 && info.flags & nl::IFF_RUNNING != 0;
         for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
             let named = Some(link.name.as_str()) == name;
@@ -321,8 +328,10 @@ impl Links {
                 if link.index != Some(info.index) {
                     link.addresses.clear();
                 }
-                *dirty |= (link.index, link.up, link.mac) != (Some(info.index), up, mac);
-                (link.index, link.up, link.mac) = (Some(info.index), up, mac);
+                let forwarding = forwarding.unwrap_or(link.forwarding);
+                let new = (Some(info.index), up, mac, forwarding);
+                *dirty |= (link.index, link.up, link.mac, link.forwarding) != new;
+                (link.index, link.up, link.mac, link.forwarding) = new;
             }
         }
     }
@@ -341,6 +350,16 @@ impl Links {
         }
     }
 
+    fn forwarding(&mut self, body: &[u8]) {
+        let Some((index, forwarding)) = forwarding::of_netconf(body) else { return };
+        for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
+            if link.index == Some(index) && link.forwarding != forwarding {
+                link.forwarding = forwarding;
+                *dirty = true;
+            }
+        }
+    }
+
     fn address(&mut self, added: bool, body: &[u8]) {
         let Some((info, rest)) = nl::IfAddr::parse(body) else { return };
         let Some(link) = self.table.iter().position(|link| link.index == Some(info.index)) else {
@@ -352,6 +371,16 @@ impl Links {
             self.table[link].addresses.push(address);
         }
         self.dirty[link] = true;
+    }
+
+    /// Enters an interface that we have made: the event comes later.
+    pub fn found(&mut self, link: usize, index: u32, mac: [u8; 6]) {
+        let it = &mut self.table[link];
+        if it.index != Some(index) {
+            *it = Link { name: std::mem::take(&mut it.name), ..Link::default() };
+            (it.index, it.mac) = (Some(index), Some(mac));
+            self.dirty[link] = true;
+        }
     }
 
     /// Takes an address out of the table: we have asked the kernel to remove it.

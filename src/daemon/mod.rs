@@ -3,10 +3,15 @@
 
 mod act;
 mod addresses;
+mod announcer;
 mod build;
 mod checks;
 mod children;
 mod command;
+mod fib;
+mod filter;
+mod firewall;
+mod group;
 mod instance;
 mod interfaces;
 mod link;
@@ -16,16 +21,17 @@ mod notifying;
 pub mod preflight;
 mod receive;
 mod router;
+mod routes;
 mod script;
 mod status;
 mod stop;
 mod teller;
 mod track;
+mod vmac;
 pub mod wheel;
 
 use crate::config::error::Report;
 use crate::config::Config;
-use crate::sys::packet::PacketSocket;
 use crate::sys::raw::Inbox;
 use crate::sys::signalfd::SignalFd;
 use crate::sys::timerfd::TimerFd;
@@ -34,13 +40,18 @@ use crate::vrrp::event::{Action, Event};
 use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
+use announcer::Announcer;
 use children::Children;
+use fib::Fib;
+use filter::Filter;
+use group::Group;
 use instance::Instance;
 use link::Links;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use net::Net;
 use router::VirtualRouter;
+use routes::Fixed;
 use script::Script;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
 use std::io;
@@ -48,6 +59,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 use teller::Teller;
 use track::Tracker;
+use vmac::Vmacs;
 use wheel::Wheel;
 
 /// Packets taken at a time.
@@ -62,6 +74,8 @@ enum Source {
     Signals,
     LinkEvents,
     LinkRequests,
+    Nftables,
+    RouteEvents,
     Net(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
@@ -79,6 +93,8 @@ impl Source {
             Self::Signals => 1,
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
+            Self::Nftables => 4,
+            Self::RouteEvents => 5,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Child(token) => token,
         })
@@ -90,7 +106,9 @@ impl Source {
             (0, 0) => Self::Timer,
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
-            (0, _) => Self::LinkRequests,
+            (0, 3) => Self::LinkRequests,
+            (0, 4) => Self::Nftables,
+            (0, _) => Self::RouteEvents,
             (1, net) => Self::Net(net),
             _ => Self::Child(token.0),
         }
@@ -104,6 +122,7 @@ enum Object {
     Notify(usize),
     Check(usize),
     Interfaces,
+    Vmacs,
     Stop,
 }
 
@@ -131,18 +150,28 @@ pub struct Daemon {
     /// More events of interfaces may be waiting than one turn takes.
     more_link_events: bool,
     addresses: Addresses,
+    filter: Filter,
+    fib: Fib,
+    /// Tells which routes and rules are removed; there are none without it.
+    fib_events: Option<fib::Watch>,
+    /// More of that may be waiting than one turn takes.
+    more_route_events: bool,
+    /// What is static.
+    fixed: Fixed,
+    vmacs: Vmacs,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
+    groups: Vec<Group>,
+    /// In some group something has moved.
+    groups_moved: bool,
     /// Whom changes are told: the instances, by their numbers, then the groups.
     tellers: Vec<Teller>,
     trackers: Vec<Tracker>,
     scripts: Vec<Script>,
     numbers: Numbers,
     children: Children,
-    announcer: PacketSocket,
-    /// Announcements that are being put together: interface index and frames.
-    burst: (u32, Vec<u8>),
+    announcer: Announcer,
     /// Taken out while its packets are handled.
     inbox: Option<Inbox>,
     /// What the virtual routers want done in this turn, with their numbers.
@@ -179,16 +208,23 @@ impl Daemon {
             links: Links::open()?,
             more_link_events: false,
             addresses: Addresses::default(),
+            filter: Filter::default(),
+            fib: Fib::default(),
+            fib_events: None,
+            more_route_events: false,
+            fixed: Fixed::default(),
+            vmacs: Vmacs::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
+            groups: Vec::new(),
+            groups_moved: false,
             tellers: Vec::new(),
             trackers: Vec::new(),
             scripts: Vec::new(),
             numbers: Numbers::default(),
             children: Children::new(Source::CHILD),
-            announcer: PacketSocket::open()?,
-            burst: (0, Vec::new()),
+            announcer: Announcer::open()?,
             inbox: Some(Inbox::new(INBOX_SLOTS, INBOX_SLOT)),
             pending: Vec::new(),
             actions: Vec::with_capacity(16),
@@ -215,7 +251,11 @@ impl Daemon {
         self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
+        let before_us = self.addresses.any_there(&self.links);
+        self.sweep_vmacs();
         self.remove_leftovers();
+        self.start_filter(before_us)?;
+        self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
         for router in 0..self.routers.len() {
@@ -235,13 +275,15 @@ impl Daemon {
         while !self.stopped() {
             self.turn(&mut events)?;
         }
+        self.filter.firewall.remove();
         Ok(())
     }
 
     /// One turn of the loop. Packets come before timers, always: a process that was stopped or
     /// starved must hear what it missed before it concludes that nobody spoke.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        let backlog = self.more_link_events || self.nets.iter().any(|net| net.backlog);
+        let more = self.more_link_events || self.more_route_events;
+        let backlog = more || self.nets.iter().any(|net| net.backlog);
         match self.poll.poll(events, backlog.then_some(Duration::ZERO)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
@@ -267,6 +309,8 @@ impl Daemon {
             Source::Signals => self.read_signals(),
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
+            Source::Nftables => self.read_nftables(),
+            Source::RouteEvents => self.read_route_events(),
             Source::Net(net) => self.receive(net),
             Source::Child(token) => self.child_ready(token),
         }
@@ -285,6 +329,7 @@ impl Daemon {
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
+                Object::Vmacs => self.vmacs.due(self.now),
                 Object::Stop => self.stop_overdue(),
             }
         }
@@ -293,7 +338,11 @@ impl Daemon {
     fn router_due(&mut self, router: usize) {
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
+            let vmac = it.vmac;
             self.receive(it.net);
+            if let Some(vmac) = vmac {
+                self.receive(vmac.net);
+            }
         }
         self.feed(router, Event::Timer);
     }
@@ -328,7 +377,8 @@ impl Daemon {
             Object::Notify(teller) => notify + teller,
             Object::Check(script) => check + script,
             Object::Interfaces => single,
-            Object::Stop => single + 1,
+            Object::Vmacs => single + 1,
+            Object::Stop => single + 2,
         }
     }
 
@@ -339,6 +389,7 @@ impl Daemon {
             _ if number < check => Object::Notify(number - notify),
             _ if number < single => Object::Check(number - check),
             _ if number == single => Object::Interfaces,
+            _ if number == single + 1 => Object::Vmacs,
             _ => Object::Stop,
         }
     }
@@ -349,7 +400,7 @@ impl Daemon {
         let check = notify + self.tellers.len();
         let single = check + self.scripts.len();
         self.numbers = Numbers { notify, check, single };
-        self.wheel.grow(single + 2);
+        self.wheel.grow(single + 3);
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -360,6 +411,7 @@ impl Daemon {
             Object::Check(_) if self.stopping.is_some() => None,
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
+            Object::Vmacs => self.vmacs.deadline(),
             Object::Stop => self.stopping,
         }
     }
@@ -377,6 +429,9 @@ impl Daemon {
 
     fn feed_at(&mut self, at: Instant, router: usize, event: Event<'_>) {
         self.routers[router].core.handle(at, event, &mut self.actions);
+        if let Some(group) = self.routers[router].group {
+            self.watch_group(group, router);
+        }
         self.pending.extend(self.actions.drain(..).map(|action| (router, action)));
         self.touch(Object::Router(router));
     }

@@ -20,7 +20,16 @@ impl Daemon {
                 skipped.told.as_str()
             );
         }
-        if let Some((news, script)) = it.queue.start() {
+        self.start_teller(teller);
+    }
+
+    /// Starts the next script, unless somebody's have to end before.
+    fn start_teller(&mut self, teller: usize) {
+        let busy = |before: &usize| !self.tellers[*before].queue.is_idle();
+        if self.tellers[teller].after.iter().any(busy) {
+            return;
+        }
+        if let Some((news, script)) = self.tellers[teller].queue.start() {
             let (news, script) = (news.clone(), script);
             self.run_notify(teller, news, script);
         }
@@ -127,8 +136,17 @@ impl Daemon {
             }
         }
         let next = it.queue.done().map(|(news, script)| (news.clone(), script));
-        if let Some((news, script)) = next {
-            self.run_notify(teller, news, script);
+        match next {
+            Some((news, script)) => self.run_notify(teller, news, script),
+            None => self.start_after(teller),
+        }
+    }
+
+    /// The scripts of an instance have ended: those of its group may run.
+    fn start_after(&mut self, teller: usize) {
+        let group = self.instances.get(teller).and_then(|it| it.group);
+        if let Some(next) = group.and_then(|group| self.groups[group].teller) {
+            self.start_teller(next);
         }
     }
 

@@ -1,29 +1,55 @@
 //! A virtual router at work, and what a transition sends, made ready before it is needed.
 
+use super::announcer::Burst;
 use super::link::Links;
-use crate::config::{Election, V3Checksum, VrrpInstance};
+use crate::config::{V3Checksum, VrrpInstance};
+use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
-use crate::vrrp::settings::{self, Garp, Settings};
+use crate::vrrp::settings::{Garp, Settings};
 use crate::wire::advert::{ChecksumForm, Template};
-use crate::wire::{announce, Family, Version};
+use crate::wire::announce::Announcement;
+use crate::wire::{is_link_local, Family, Version};
 use std::net::IpAddr;
 
 /// A virtual router and all that belongs to it. An instance has one for each family.
 pub struct VirtualRouter {
     /// The instance that it belongs to.
     pub instance: usize,
+    /// The group that it belongs to.
+    pub group: Option<usize>,
+    /// Where it stood when its group last looked.
+    pub stand: Stand,
     /// What decides.
     pub core: Router,
     /// Its sockets, by number.
     pub net: usize,
     /// Its interface, by number in the link table.
     pub link: usize,
-    /// Its virtual addresses, by number in the table of addresses.
+    /// Its virtual MAC address.
+    pub vmac: Option<VirtualMac>,
+    /// Its virtual addresses, by number in the table of addresses: those that it advertises, and
+    /// then those that it does not.
     pub vips: Vec<usize>,
+    /// What keeps packets from its virtual addresses, by number in the firewall; empty if it takes
+    /// them.
+    pub no_accept: Vec<usize>,
+    /// Its routes, and then its rules, by number in their table.
+    pub fib: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
-    /// The announcements of its addresses: interface index and frames, back to back.
-    pub announcements: Vec<(u32, Vec<u8>)>,
+    /// The announcements of its addresses.
+    pub announcements: Vec<Burst>,
+}
+
+/// The virtual MAC address of a virtual router.
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualMac {
+    /// Its number in the table of them.
+    pub number: usize,
+    /// Its sockets, by number: those of its macvlan.
+    pub net: usize,
+    /// Adverts leave from there, and not from the interface.
+    pub sends: bool,
 }
 
 /// The settings of the virtual router of a family that an instance asks for.
@@ -41,9 +67,9 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
         priority: instance.priority,
         advert_int: instance.advert_int,
         preempt: !instance.nopreempt,
-        election: election(&instance.election),
+        election: instance.election,
         grouped: false,
-        dont_track_primary: false,
+        dont_track_primary: instance.dont_track_primary,
         fast_handover: instance.fast_handover,
         skip_check_adv_addr: instance.skip_check_adv_addr,
         v3_checksum: match instance.v3_checksum {
@@ -64,17 +90,13 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
     }
 }
 
-const fn election(asked: &Election) -> settings::Election {
-    settings::Election {
-        preempt_delay: asked.preempt_delay,
-        down_timer_adverts: asked.down_timer_adverts,
-        lower_prio_no_advert: asked.lower_prio_no_advert,
-        higher_prio_send_advert: asked.higher_prio_send_advert,
-        owner_ignore_adverts: asked.owner_ignore_adverts,
-    }
-}
-
 impl VirtualRouter {
+    /// The sockets that its adverts leave through, by number.
+    #[must_use]
+    pub fn sends_through(&self) -> usize {
+        self.vmac.filter(|vmac| vmac.sends).map_or(self.net, |vmac| vmac.net)
+    }
+
     /// Makes the advertisement ready for the address that it is sent from.
     pub fn prepare_advert(&mut self, source: Option<IpAddr>) {
         let settings = self.core.settings();
@@ -92,28 +114,31 @@ impl VirtualRouter {
         for vip in &self.vips {
             let (link, address) = vips(*vip);
             let link = links.get(link);
-            let (Some(index), Some(mac), IpAddr::V4(address)) = (link.index, link.mac, address)
-            else {
-                continue;
-            };
-            let frame = announce::gratuitous_arp(mac, address);
-            match self.announcements.iter_mut().find(|(known, _)| *known == index) {
-                Some((_, frames)) => frames.extend(frame),
-                None => self.announcements.push((index, frame.to_vec())),
-            }
+            let (Some(index), Some(mac)) = (link.index, link.mac) else { continue };
+            let announcement = Announcement::new(mac, address, link.forwarding);
+            Burst::collect(&mut self.announcements, index, &announcement);
         }
     }
 
     /// The address to send adverts from: the one in use as long as it is there, else the first that
-    /// is nobody's virtual address (V3-001). An owner may use its own.
+    /// is nobody's virtual address (V3-001), over IPv6 the first link-local one (V3-007). An owner
+    /// may use its own.
     #[must_use]
-    pub fn choose_source(&self, links: &Links, is_vip: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    pub fn choose_source(
+        &self,
+        links: &Links,
+        is_vip: impl Fn(&super::link::Address) -> bool,
+    ) -> Option<IpAddr> {
         let settings = self.core.settings();
         let usable = |address: &&super::link::Address| {
-            Family::of(address.address) == settings.family && !address.tentative
+            let of_family = match settings.family {
+                Family::V4 => address.address.is_ipv4(),
+                Family::V6 => is_link_local(address.address),
+            };
+            of_family && !address.tentative
         };
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
-        let real = |address: &&super::link::Address| !is_vip(address.address) && !address.ours;
+        let real = |address: &&super::link::Address| !is_vip(address);
         let in_use = self.core.source();
         let owner = settings.priority == crate::wire::Priority::OWNER;
         candidates()

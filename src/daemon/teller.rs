@@ -18,6 +18,8 @@ pub struct Teller {
     pub queue: Queue,
     /// The script that is running.
     pub notifying: Option<Notifying>,
+    /// Whose scripts have to end before: those of the members of a group.
+    pub after: Vec<usize>,
 }
 
 impl Teller {
@@ -36,7 +38,14 @@ impl Teller {
             general: ready(&from.notify),
             timeout: from.notify_timeout,
         };
-        Self { kind, name: name.to_owned(), scripts, queue: Queue::default(), notifying: None }
+        Self {
+            kind,
+            name: name.to_owned(),
+            scripts,
+            queue: Queue::default(),
+            notifying: None,
+            after: Vec::new(),
+        }
     }
 }
 

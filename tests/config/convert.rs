@@ -146,7 +146,9 @@ fn who_runs_a_script_is_never_left_out() {
             let (toml, report) = convert("f", text.as_bytes(), &how, Target::Toml);
             let toml = toml.unwrap();
             match parse(&toml).0 {
-                Some(config) => assert_eq!(config.vrrp_instance[0].notify_master, None, "{toml}"),
+                Some(config) => {
+                    assert_eq!(config.vrrp_instance[0].notify.notify_master, None, "{toml}")
+                }
                 None => assert!(report.has_errors() && !before.starts_with("notify"), "{report}"),
             }
         }

@@ -7,7 +7,10 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
-use vipd::config::{read, Command, CommandLine, Config, Format, GlobalDefs, Reading, ScriptUser};
+use vipd::config::{
+    read, Command, CommandLine, Config, Format, GlobalDefs, NoAcceptFailure, Notify, Reading,
+    ScriptUser,
+};
 use vipd::config::{TrackScript, V3Checksum, VirtualIpAddress, VrrpInstance, VrrpScript};
 use vipd::vrrp::tracker::Weight;
 use vipd::wire::{Priority, Version};
@@ -63,12 +66,13 @@ impl Dump {
     }
 
     fn globals(&mut self, globals: &GlobalDefs) {
-        let GlobalDefs { router_id, script_user } = globals;
+        let GlobalDefs { router_id, script_user, no_accept_failure } = globals;
         self.line("global_defs");
         if let Some(name) = router_id {
             self.word("router_id", &format!("{name:?}"));
         }
         self.user("script_user", script_user);
+        self.flag("no_accept_failure fault", *no_accept_failure == NoAcceptFailure::Fault);
     }
 
     fn script(&mut self, it: &VrrpScript) {
@@ -110,6 +114,7 @@ impl Dump {
         let centiseconds = u64::from(advert_int.centiseconds());
         self.word("advert_int", &format!("{:?}", Duration::from_millis(10 * centiseconds)));
         self.flag("nopreempt", *nopreempt);
+        self.flag("no_accept", !it.accept);
         if !fast_handover {
             self.word("fast_handover", "false");
         }
@@ -128,7 +133,8 @@ impl Dump {
             self.weight("track_script, with weight", weight);
         }
         self.announcements(it);
-        self.notifications(it);
+        self.others(it);
+        self.notifications(&it.notify);
     }
 
     fn address(&mut self, vip: &VirtualIpAddress) {
@@ -161,9 +167,25 @@ impl Dump {
         self.number("garp_lower_prio_repeat", repeat.into(), default.into());
     }
 
-    fn notifications(&mut self, it: &VrrpInstance) {
-        let VrrpInstance { notify_master, notify_backup, notify_fault, notify_stop, .. } = it;
-        let VrrpInstance { notify, notify_timeout, .. } = it;
+    /// Whatever was said of a group of words, as Rust shows it.
+    fn others(&mut self, it: &VrrpInstance) {
+        let VrrpInstance { election, transport, dont_track_primary, track, .. } = it;
+        if *election != Default::default() {
+            self.word("election", &format!("{election:?}"));
+        }
+        if *transport != Default::default() {
+            self.word("transport", &format!("{transport:?}"));
+        }
+        self.flag("dont_track_primary", *dont_track_primary);
+        for track in track {
+            self.word("track", &format!("{:?}", track.tracked));
+            self.weight("track, with weight", &track.weight);
+        }
+    }
+
+    fn notifications(&mut self, it: &Notify) {
+        let Notify { notify_master, notify_backup, notify_fault, notify_stop, .. } = it;
+        let Notify { notify, notify_timeout, .. } = it;
         for (word, command) in [
             ("notify_master", notify_master),
             ("notify_backup", notify_backup),
@@ -179,10 +201,17 @@ impl Dump {
     }
 
     fn config(&mut self, config: &Config) {
-        let Config { global_defs, vrrp_script, vrrp_instance } = config;
+        let Config { global_defs, vrrp_script, vrrp_instance, vrrp_sync_group, .. } = config;
         self.globals(global_defs);
         vrrp_script.iter().for_each(|script| self.script(script));
         vrrp_instance.iter().for_each(|instance| self.instance(instance, vrrp_script));
+        for group in vrrp_sync_group {
+            self.line(&format!("vrrp_sync_group {:?}", group.name));
+            for member in &group.group {
+                self.word("group", &vrrp_instance[*member].name);
+            }
+            self.notifications(&group.notify);
+        }
     }
 }
 

@@ -119,7 +119,7 @@ fn the_seed_is_understood() {
     assert_eq!(instance.advert_int, Interval::SECOND);
     assert_eq!(instance.virtual_ipaddress[0].dev.as_deref(), Some("eth0"));
     assert_eq!((instance.track_script[0].script, instance.track_script[0].weight.value()), (0, 20));
-    assert!(instance.notify.is_some() && instance.fast_handover && !instance.nopreempt);
+    assert!(instance.notify.notify.is_some() && instance.fast_handover && !instance.nopreempt);
 }
 
 #[test]
@@ -135,11 +135,11 @@ fn a_command_names_who_runs_it() {
         (words.join("|"), user.unwrap_or_default())
     };
     for (command, line, user) in [
-        (&instance.notify_master, "/etc/vipd/master now", "nobody "),
-        (&instance.notify_backup, "/etc/vipd/backup|right now", "nobody nogroup"),
-        (&instance.notify_fault, "/etc/vipd/fault", "65534 0"),
-        (&instance.notify_stop, "/etc/vipd/stop", ""),
-        (&instance.notify, "/etc/vipd/notify", "daemon "),
+        (&instance.notify.notify_master, "/etc/vipd/master now", "nobody "),
+        (&instance.notify.notify_backup, "/etc/vipd/backup|right now", "nobody nogroup"),
+        (&instance.notify.notify_fault, "/etc/vipd/fault", "65534 0"),
+        (&instance.notify.notify_stop, "/etc/vipd/stop", ""),
+        (&instance.notify.notify, "/etc/vipd/notify", "daemon "),
     ] {
         assert_eq!(read(command), (line.to_owned(), user.to_owned()));
     }
@@ -170,8 +170,8 @@ fn a_colon_before_a_group_asks_for_what_is_there() {
     assert_eq!(user(&config.global_defs.script_user), ("nobody".into(), None));
     assert_eq!(user(&config.vrrp_script[0].user), (a.clone(), b.clone()));
     let instance = &config.vrrp_instance[0];
-    assert_eq!(user(&instance.notify.as_ref().unwrap().user), (a, b));
-    assert_eq!(user(&instance.notify_stop.as_ref().unwrap().user), ("c".into(), None));
+    assert_eq!(user(&instance.notify.notify.as_ref().unwrap().user), (a, b));
+    assert_eq!(user(&instance.notify.notify_stop.as_ref().unwrap().user), ("c".into(), None));
 }
 
 #[test]
@@ -192,7 +192,10 @@ fn defaults() {
         (instance.garp_master_refresh, instance.garp_master_refresh_repeat),
         (Duration::ZERO, 1)
     );
-    assert_eq!((instance.notify_timeout, instance.v3_checksum), (60 * second, V3Checksum::Auto));
+    assert_eq!(
+        (instance.notify.notify_timeout, instance.v3_checksum),
+        (60 * second, V3Checksum::Auto)
+    );
     assert!(instance.fast_handover && !instance.skip_check_adv_addr && !instance.nopreempt);
 }
 
@@ -208,7 +211,10 @@ fn global_defs_change_the_defaults_of_instances() {
     );
     assert_eq!((instance.garp_lower_prio_delay, instance.garp_lower_prio_repeat), (second / 10, 0));
     assert!(instance.skip_check_adv_addr && !instance.fast_handover);
-    assert_eq!((instance.v3_checksum, instance.notify_timeout), (V3Checksum::Rfc9568, 5 * second));
+    assert_eq!(
+        (instance.v3_checksum, instance.notify.notify_timeout),
+        (V3Checksum::Rfc9568, 5 * second)
+    );
 }
 
 /// A comment or an empty line more is no other configuration: a reload has nothing to do.

@@ -2,7 +2,7 @@
 
 use crate::lab::process::Process;
 use crate::lab::tap::Tap;
-use crate::lab::{poll, Host, Lab, SOON, VIP};
+use crate::lab::{poll, Host, Lab, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use std::time::Duration;
 pub const VRID: u8 = 51;
 /// VRRPv3 that is quick enough for a test and slow enough for a busy machine.
 pub const V3: &str = "version = 3\nadvert_int = 0.2";
+/// The same for IPv6, which has no other version.
+pub const V3_INT: &str = "advert_int = 0.2";
 /// The interval of [`V3`].
 pub const TICK: Duration = Duration::from_millis(200);
 
@@ -41,6 +43,18 @@ pub fn keepalived(priority: u8, more: &str) -> String {
          {more}\n\
          }}\n"
     )
+}
+
+/// A configuration with one virtual router of IPv6.
+pub fn toml_v6(priority: u8, more: &str) -> String {
+    let addresses = format!("\"{VIP_LOCAL}/64\", \"{VIP_GLOBAL}/64\"");
+    toml(priority, more).replace(&format!("\"{VIP}/24\""), &addresses)
+}
+
+/// keepalived with both virtual addresses of IPv6.
+pub fn keepalived_v6(priority: u8, more: &str) -> String {
+    let addresses = format!("{VIP_LOCAL}/64\n{VIP_GLOBAL}/64");
+    keepalived(priority, more).replace(&format!("{VIP}/24"), &addresses)
 }
 
 /// Skew_Time and Master_Down_Interval of VRRPv3, or of VRRPv2 with 1 s, by the formula of the RFC.

@@ -59,7 +59,7 @@ fn line(value: &Typed) -> Result<String, &'static str> {
         Typed::Table(entries) => entries,
         other => return Ok(scalar(other)),
     };
-    let mut words = Vec::new();
+    let (mut words, mut last) = (Vec::new(), None);
     let has = |word: &str| entries.iter().any(|(key, _)| key == word);
     for (key, value) in entries {
         let text = scalar(value);
@@ -70,13 +70,17 @@ fn line(value: &Typed) -> Result<String, &'static str> {
         match (key.as_str(), value) {
             // The other word for it is there, too, and is the one that counts.
             ("broadcast", _) if has("brd") => {}
-            ("reverse", Typed::Flag(true)) if has("weight") => words.push("reverse".into()),
-            ("reverse", Typed::Flag(true)) => words.push("weight 0 reverse".into()),
+            ("reverse", Typed::Flag(true)) if has("weight") => last = Some("reverse"),
+            ("reverse", Typed::Flag(true)) => last = Some("weight 0 reverse"),
+            ("reverse", _) if has("weight") => last = Some("noreverse"),
             ("reverse", _) => {}
+            (flag, Typed::Flag(truth)) if *truth => words.push(flag.into()),
+            (_, Typed::Flag(_)) => {}
             _ if first => words.insert(0, text),
             _ => words.push(format!("{key} {text}")),
         }
     }
+    words.extend(last.map(str::to_owned));
     Ok(words.join(" "))
 }
 

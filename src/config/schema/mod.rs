@@ -1,16 +1,30 @@
 //! [`Tree`] to [`Config`]: every keyword, what it takes, what it is by default, and what fits
 //! together.
 
+mod accept;
 mod address;
+mod address_part;
 mod advice;
 mod command;
 mod compare;
+mod family;
+mod fixed;
+mod implicit;
 mod instance;
+mod interface_delays;
+mod probe;
+mod route;
+mod rule;
 mod script;
 mod settings;
 pub(super) mod table;
 mod track;
+mod track_file;
+mod track_process;
+mod tracked;
 pub(super) mod value;
+mod vmac;
+pub(super) mod words;
 
 use super::dialect::refusal;
 use super::error::{quote, Place, Report};
@@ -22,8 +36,10 @@ use settings::Settings;
 use std::collections::BTreeMap;
 pub use table::most_words;
 use table::{GLOBAL_DEFS, SECTIONS, TABLES};
+use tracked::Found;
 pub(super) use value::did_you_mean;
 pub use value::{time, truth};
+pub use words::words_of;
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
 pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -42,9 +58,6 @@ pub fn has_name(keyword: &str) -> Option<bool> {
     SECTIONS.iter().find(|section| section.word == keyword).map(|section| section.named)
 }
 
-/// Where each `vrrp_script` is in [`Config::vrrp_script`], by name.
-type Scripts<'a> = BTreeMap<&'a str, usize>;
-
 /// Makes the configuration. Reports all that is wrong; then the configuration holds what could be
 /// read all the same, and is not to be used.
 #[must_use]
@@ -52,21 +65,17 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     unknown_sections(tree, report);
     stray_words(tree, report);
     let globals = read_globals(tree, report);
-    let scripts = named(tree, "vrrp_script", bounds::SCRIPTS, report);
-    let instances = named(tree, "vrrp_instance", bounds::INSTANCES, report);
-    let by_name: Scripts<'_> =
-        scripts.iter().enumerate().map(|(index, (name, _))| (name.text.as_str(), index)).collect();
-
     let mut notes = Notes::default();
-    let vrrp_script: Vec<_> = scripts
+    let found = Found::read(tree, &mut notes, report);
+    let instances = named(tree, "vrrp_instance", bounds::INSTANCES, report);
+    let sensors = found.sensors();
+    let mut vrrp_instance: Vec<_> = instances
         .iter()
-        .map(|(name, section)| script::read(name, section, &mut notes, report))
+        .map(|(name, section)| {
+            instance::read(name, section, &globals, &sensors, &mut notes, report)
+        })
         .collect();
-    let checks = track::Checks { by_name: &by_name, scripts: &vrrp_script };
-    let vrrp_instance: Vec<_> = instances
-        .iter()
-        .map(|(name, section)| instance::read(name, section, &globals, &checks, &mut notes, report))
-        .collect();
+    vmac::name(&globals, &mut vrrp_instance, report);
     if instances.is_empty() && !report.has_errors() {
         let message = "there is no vrrp_instance: vipd would have nothing to do";
         // A file of keepalived's may well be about load balancing alone.
@@ -79,11 +88,22 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     let readable: Vec<_> = vrrp_instance.iter().flatten().collect();
     compare::routers(&readable, &notes.routers, report);
     compare::addresses(&readable, report);
+    let (static_ipaddress, static_routes, static_rules) = fixed::read(tree, report);
+    let interface_up_down_delays = interface_delays::read(tree, &readable, report);
     let config = Config {
+        static_ipaddress,
+        static_routes,
+        static_rules,
         global_defs: global_defs(&globals, report),
-        vrrp_script: vrrp_script.into_iter().flatten().collect(),
+        vrrp_script: found.scripts.readable(),
         vrrp_instance: vrrp_instance.into_iter().flatten().collect(),
         vrrp_sync_group: Vec::new(),
+        track_file: found.files.readable(),
+        track_process: found.processes.readable(),
+        track_route: found.routes.readable(),
+        track_tcp: found.tcp.readable(),
+        track_ping: found.ping.readable(),
+        interface_up_down_delays,
     };
     if !report.has_errors() {
         advice::give(&config, &notes, report);
@@ -194,7 +214,11 @@ fn global_defs(globals: &Settings<'_>, report: &mut Report) -> GlobalDefs {
                        others could change is refused";
         report.warning(globals.place_of("enable_script_security"), message);
     }
-    GlobalDefs { router_id: globals.text("router_id"), script_user: globals.user("script_user") }
+    GlobalDefs {
+        router_id: globals.text("router_id"),
+        script_user: globals.user("script_user"),
+        no_accept_failure: accept::failure(globals),
+    }
 }
 
 #[cfg(test)]
@@ -282,6 +306,23 @@ mod tests {
             let config = build(&tree, &mut report);
             assert_eq!(report.error_count(), 0, "{report}");
             assert_eq!(config.vrrp_instance[0].track_script[0].weight.value(), weight);
+        }
+    }
+
+    /// As keepalived does it: `reverse` of the script holds where the entry does not say otherwise.
+    #[test]
+    fn a_weight_says_what_it_changes() {
+        for (words, value, reverse) in [
+            (&["chk_haproxy"][..], 20, true),
+            (&["chk_haproxy", "weight", "-5"], -5, true),
+            (&["chk_haproxy", "weight", "5", "noreverse"], 5, false),
+            (&["chk_haproxy", "weight", "5", "reverse"], 5, true),
+        ] {
+            let mut tree = seed();
+            tree.sections[2].entries[7] = list("track_script", &[words]);
+            let weight =
+                build(&tree, &mut Report::new("f", "")).vrrp_instance[0].track_script[0].weight;
+            assert_eq!((weight.value(), weight.reverse()), (value, reverse), "{words:?}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Every keyword: one table for each section.
 
+use crate::vrrp::bounds;
+
 /// What a keyword takes.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -22,8 +24,8 @@ pub enum Kind {
     Script,
     /// A user and perhaps a group: a string of one or two words, or a list.
     User,
-    /// -253 to 253 and perhaps `reverse`.
-    Weight,
+    /// A number up to so much, either way, and perhaps `reverse`.
+    Weight(i16),
     /// What the schema reads by itself: in words what it takes.
     Special(&'static str),
 }
@@ -61,6 +63,9 @@ const REPEAT_OR_NONE: Kind = Kind::Integer(0, 255);
 const DELAY: Kind = Kind::Time(0, true);
 const REFRESH: Kind = Kind::Time(1000, true);
 const RUN: Kind = Kind::Time(1, false);
+const GARP_EXTRA: Kind = Kind::Special(super::vmac::EXTRA);
+const WEIGHT: Kind = Kind::Weight(bounds::WEIGHT);
+const NAMES: Kind = Kind::Special("a list of names");
 const CHECKSUM: Kind = Kind::Choice(&["auto", "rfc9568", "pseudo-header"]);
 
 /// `global_defs`. A default that belongs to an instance or a script stands there.
@@ -75,10 +80,13 @@ pub const GLOBAL_DEFS: &[Key] = &[
     key("vrrp_garp_master_refresh_repeat", REPEAT, ""),
     key("vrrp_garp_lower_prio_delay", DELAY, ""),
     key("vrrp_garp_lower_prio_repeat", REPEAT_OR_NONE, ""),
+    key("vrrp_garp_extra_if", GARP_EXTRA, ""),
+    key("vmac_prefix", Kind::Text, "vrrp"),
     key("vrrp_skip_check_adv_addr", Kind::Flag, ""),
     key("v3_checksum", CHECKSUM, ""),
     key("fast_handover", Kind::Flag, ""),
     key("notify_timeout", RUN, ""),
+    key("no_accept_failure", Kind::Choice(&["warn", "fault"]), "warn"),
 ];
 
 /// `vrrp_script`.
@@ -89,13 +97,84 @@ pub const VRRP_SCRIPT: &[Key] = &[
     key("timeout", RUN, ""),
     key("fall", Kind::Integer(1, 10_000), "1"),
     key("rise", Kind::Integer(1, 10_000), "1"),
-    key("weight", Kind::Weight, "0"),
+    key("weight", WEIGHT, "0"),
     key("user", Kind::User, ""),
     key("init_fail", Kind::Flag, "false"),
     key("only_while", Kind::Choice(STATES), ""),
     // Default: the interval.
     key("start_delay", DELAY, ""),
     key("fault_hold", DELAY, "60"),
+];
+
+/// `track_file`.
+pub const TRACK_FILE: &[Key] = &[
+    key("file", Kind::Text, ""),
+    key("weight", Kind::Weight(bounds::HEAVIEST), "1"),
+    key("init_file", Kind::Special("a number, and perhaps overwrite"), ""),
+];
+
+/// `track_process`.
+pub const TRACK_PROCESS: &[Key] = &[
+    key("process", Kind::Special("a name, or a list of name and parameters"), ""),
+    key("param_match", Kind::Choice(&["initial", "partial", "exact"]), ""),
+    key("full_command", Kind::Flag, "false"),
+    key("weight", Kind::Weight(bounds::HEAVIEST), "0"),
+    // Default: 0 if quorum_max is.
+    key("quorum", Kind::Integer(1, 65_535), ""),
+    key("quorum_max", Kind::Integer(0, 65_535), ""),
+    key("delay", DELAY, ""),
+    // Default of these two: delay.
+    key("fork_delay", DELAY, ""),
+    key("terminate_delay", DELAY, ""),
+    key("interval", Kind::Time(10, false), "1"),
+];
+
+const CONNECT: Kind = Kind::Special("ADDRESS:PORT or [ADDRESS]:PORT");
+const DESTINATION: Kind = Kind::Special("\"default\" or ADDRESS/LENGTH");
+const KERNEL_TABLE: Kind = Kind::Special("main, local, default or a number from 1 to 4294967295");
+const HOST: Kind = Kind::Special("an address");
+const TIMES: Kind = Kind::Integer(1, 10_000);
+const TRY: Kind = Kind::Time(10, false);
+
+/// `track_route`.
+pub const TRACK_ROUTE: &[Key] = &[
+    key("to", DESTINATION, ""),
+    key("table", KERNEL_TABLE, "main"),
+    key("via", HOST, ""),
+    key("dev", Kind::Interface, ""),
+    key("weight", WEIGHT, "0"),
+];
+
+/// `track_tcp`.
+pub const TRACK_TCP: &[Key] = &[
+    key("connect", CONNECT, ""),
+    key("source", HOST, ""),
+    key("dev", Kind::Interface, ""),
+    key("interval", TRY, "1"),
+    // Default: the interval.
+    key("timeout", TRY, ""),
+    key("fall", TIMES, "1"),
+    key("rise", TIMES, "1"),
+    key("weight", WEIGHT, "0"),
+];
+
+/// `track_ping`.
+pub const TRACK_PING: &[Key] = &[
+    key("host", HOST, ""),
+    key("dev", Kind::Interface, ""),
+    key("interval", TRY, "1"),
+    // Default: the interval.
+    key("timeout", TRY, ""),
+    key("fall", TIMES, "1"),
+    key("rise", TIMES, "1"),
+    key("weight", WEIGHT, "0"),
+];
+
+/// `interface_up_down_delays`, of one interface.
+pub const INTERFACE_UP_DOWN_DELAYS: &[Key] = &[
+    key("down_delay", DELAY, ""),
+    // Default: down_delay.
+    key("up_delay", DELAY, ""),
 ];
 
 /// The states that a user may name.
@@ -112,12 +191,25 @@ pub const VRRP_INSTANCE: &[Key] = &[
     key("advert_int", Kind::Special("seconds"), "1"),
     key("preempt", Kind::Flag, ""),
     key("nopreempt", Kind::Flag, ""),
+    key("accept", Kind::Flag, ""),
+    key("no_accept", Kind::Flag, ""),
     shared("fast_handover", Kind::Flag, "true", "fast_handover"),
     shared("skip_check_adv_addr", Kind::Flag, "false", "vrrp_skip_check_adv_addr"),
     shared("v3_checksum", CHECKSUM, "auto", "v3_checksum"),
     key("authentication", Kind::Special("a table of auth_type and auth_pass"), ""),
     key("virtual_ipaddress", Kind::Special("a list of addresses"), ""),
-    key("track_script", Kind::Special("a list of names"), ""),
+    key("virtual_ipaddress_excluded", Kind::Special("a list of addresses"), ""),
+    key("no_virtual_ipaddress", Kind::Flag, "false"),
+    key("virtual_routes", Kind::Special("a list of routes"), ""),
+    key("virtual_rules", Kind::Special("a list of rules"), ""),
+    key("track_script", NAMES, ""),
+    key("track_interface", NAMES, ""),
+    key("track_file", NAMES, ""),
+    key("track_process", NAMES, ""),
+    key("track_route", NAMES, ""),
+    key("track_tcp", NAMES, ""),
+    key("track_ping", NAMES, ""),
+    key("dont_track_primary", Kind::Flag, "false"),
     shared("garp_master_delay", DELAY, "5", "vrrp_garp_master_delay"),
     shared("garp_master_repeat", REPEAT, "5", "vrrp_garp_master_repeat"),
     shared("garp_master_refresh", REFRESH, "0", "vrrp_garp_master_refresh"),
@@ -125,6 +217,9 @@ pub const VRRP_INSTANCE: &[Key] = &[
     // Default of these two: garp_master_delay and garp_master_repeat.
     shared("garp_lower_prio_delay", DELAY, "", "vrrp_garp_lower_prio_delay"),
     shared("garp_lower_prio_repeat", REPEAT_OR_NONE, "", "vrrp_garp_lower_prio_repeat"),
+    shared("garp_extra_if", GARP_EXTRA, "", "vrrp_garp_extra_if"),
+    key("use_vmac", Kind::Special(super::vmac::EXPECTED), ""),
+    key("vmac_xmit_base", Kind::Flag, "false"),
     key("notify_master", Kind::Command, ""),
     key("notify_backup", Kind::Command, ""),
     key("notify_fault", Kind::Command, ""),
@@ -148,11 +243,109 @@ pub const VIRTUAL_IPADDRESS: &[Key] = &[
     key("brd", Kind::Special("an address, + or -"), ""),
     key("broadcast", Kind::Special("an address, + or -"), ""),
     key("scope", Kind::Special("global, site, link, host or 0 to 254"), ""),
+    key("peer", Kind::Special("ADDRESS[/LENGTH]"), ""),
+    key("preferred_lft", Kind::Special("seconds, or forever"), ""),
+    key("home", Kind::Flag, "false"),
+    key("-nodad", Kind::Flag, "false"),
+    key("mngtmpaddr", Kind::Flag, "false"),
+    key("noprefixroute", Kind::Flag, "false"),
+    key("autojoin", Kind::Flag, "false"),
+    key("no_track", Kind::Flag, "false"),
 ];
 
-/// An entry of `track_script`, as a table.
-pub const TRACK_SCRIPT: &[Key] =
-    &[key("name", Kind::Text, ""), key("weight", Kind::Weight, ""), key("reverse", Kind::Flag, "")];
+/// An entry of `track_script` or of another list of what is tracked, as a table.
+pub const TRACK_ENTRY: &[Key] = &track_entry(bounds::WEIGHT);
+
+/// The same of a list of files or processes.
+pub const HEAVY_ENTRY: &[Key] = &track_entry(bounds::HEAVIEST);
+
+const fn track_entry(most: i16) -> [Key; 3] {
+    [
+        key("name", Kind::Text, ""),
+        key("weight", Kind::Weight(most), ""),
+        key("reverse", Kind::Flag, ""),
+    ]
+}
+/// `static_ipaddress`, `static_routes`, `static_rules`: one list each.
+pub const STATIC_IPADDRESS: &[Key] = &[key("address", Kind::Special("a list of addresses"), "")];
+pub const STATIC_ROUTES: &[Key] = &[key("route", Kind::Special("a list of routes"), "")];
+pub const STATIC_RULES: &[Key] = &[key("rule", Kind::Special("a list of rules"), "")];
+
+/// The words of a line of `virtual_routes`.
+const VIRTUAL_ROUTES: &[Key] = &[
+    word("to"),
+    word("inet"),
+    word("inet6"),
+    word("unicast"),
+    word("local"),
+    word("blackhole"),
+    word("unreachable"),
+    word("prohibit"),
+    word("throw"),
+    word("via"),
+    word("dev"),
+    word("onlink"),
+    word("nexthop"),
+    word("weight"),
+    word("src"),
+    word("table"),
+    word("metric"),
+    word("priority"),
+    word("preference"),
+    word("scope"),
+    word("tos"),
+    word("dsfield"),
+    word("protocol"),
+    word("pref"),
+    word("mtu"),
+    word("advmss"),
+    word("hoplimit"),
+    word("initcwnd"),
+    word("initrwnd"),
+    word("quickack"),
+    word("window"),
+    word("cwnd"),
+    word("ssthresh"),
+    word("reordering"),
+    word("lock"),
+    word("no_track"),
+];
+
+/// The words of a line of `virtual_rules`.
+const VIRTUAL_RULES: &[Key] = &[
+    word("not"),
+    word("inet"),
+    word("inet6"),
+    word("from"),
+    word("to"),
+    word("tos"),
+    word("dsfield"),
+    word("fwmark"),
+    word("iif"),
+    word("oif"),
+    word("uidrange"),
+    word("ipproto"),
+    word("sport"),
+    word("dport"),
+    word("preference"),
+    word("priority"),
+    word("protocol"),
+    word("table"),
+    word("lookup"),
+    word("suppress_prefixlength"),
+    word("goto"),
+    word("nop"),
+    word("blackhole"),
+    word("unreachable"),
+    word("prohibit"),
+    word("type"),
+    word("no_track"),
+];
+
+/// A word of a line, which no syntax has by itself.
+const fn word(word: &'static str) -> Key {
+    key(word, Kind::Special("a word of a line"), "")
+}
 
 /// A command of an instance, as a table.
 pub const COMMAND: &[Key] = &[key("script", Kind::Script, ""), key("user", Kind::User, "")];
@@ -172,16 +365,32 @@ pub struct Section {
 pub const SECTIONS: &[Section] = &[
     Section { word: "global_defs", named: false, keys: GLOBAL_DEFS },
     Section { word: "vrrp_script", named: true, keys: VRRP_SCRIPT },
+    Section { word: "track_file", named: true, keys: TRACK_FILE },
+    Section { word: "track_process", named: true, keys: TRACK_PROCESS },
+    Section { word: "track_route", named: true, keys: TRACK_ROUTE },
+    Section { word: "track_tcp", named: true, keys: TRACK_TCP },
+    Section { word: "track_ping", named: true, keys: TRACK_PING },
+    Section { word: "interface_up_down_delays", named: true, keys: INTERFACE_UP_DOWN_DELAYS },
     Section { word: "vrrp_instance", named: true, keys: VRRP_INSTANCE },
+    Section { word: "static_ipaddress", named: false, keys: STATIC_IPADDRESS },
+    Section { word: "static_routes", named: false, keys: STATIC_ROUTES },
+    Section { word: "static_rules", named: false, keys: STATIC_RULES },
 ];
 
 /// The tables in an instance.
 pub const TABLES: &[Section] = &[
     Section { word: "authentication", named: false, keys: AUTHENTICATION },
     Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
-    Section { word: "track_script", named: false, keys: TRACK_SCRIPT },
+    Section { word: "track_script", named: false, keys: TRACK_ENTRY },
+    Section { word: "virtual_routes", named: false, keys: VIRTUAL_ROUTES },
+    Section { word: "virtual_rules", named: false, keys: VIRTUAL_RULES },
+    Section { word: "track_interface", named: false, keys: TRACK_ENTRY },
     Section { word: "command", named: false, keys: COMMAND },
 ];
+
+/// What the schema reads by itself and yet is one word.
+const ONE_WORD: &[&str] =
+    &["advert_int", "auth_pass", "connect", "host", "source", "table", "to", "via"];
 
 /// How many words may follow a keyword; `None` if any number, or if there is no such keyword.
 pub fn most_words(section: &str, word: &str) -> Option<usize> {
@@ -195,9 +404,9 @@ pub fn most_words(section: &str, word: &str) -> Option<usize> {
         | Kind::Time(..)
         | Kind::Choice(_)
         | Kind::Script => Some(1),
-        Kind::User | Kind::Weight => Some(2),
+        Kind::User | Kind::Weight(_) => Some(2),
         Kind::Command => Some(3),
-        Kind::Special(_) if matches!(word, "advert_int" | "auth_pass") => Some(1),
+        Kind::Special(_) if ONE_WORD.contains(&word) => Some(1),
         Kind::Special(_) => None,
     }
 }

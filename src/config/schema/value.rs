@@ -6,7 +6,6 @@ use crate::config::error::quote;
 use crate::config::nearest::{nearest, odd_character};
 use crate::config::tree::{Data, Value};
 use crate::config::Command;
-use crate::vrrp::bounds;
 use crate::vrrp::tracker::Weight;
 use core::time::Duration;
 
@@ -65,7 +64,7 @@ pub fn expected(kind: Kind) -> String {
         }
         Kind::Script => "a command: a string, or a list of strings".into(),
         Kind::User => "\"USER\" or \"USER GROUP\"".into(),
-        Kind::Weight => format!("-{0} to {0}, or like \"20 reverse\"", bounds::WEIGHT),
+        Kind::Weight(most) => format!("-{most} to {most}, or like \"20 reverse\""),
         Kind::Special(text) => text.into(),
     }
 }
@@ -84,7 +83,7 @@ pub fn expected_bare(kind: Kind) -> String {
         }
         Kind::Command | Kind::Script => "a command, in quotes with its arguments".into(),
         Kind::User => "a user, and perhaps a group".into(),
-        Kind::Weight => format!("-{0} to {0}, and perhaps reverse", bounds::WEIGHT),
+        Kind::Weight(most) => format!("-{most} to {most}, and perhaps reverse"),
         kind => expected(kind),
     }
 }
@@ -107,7 +106,7 @@ pub fn read(kind: Kind, value: &Value) -> Result<Setting, Mismatch> {
         Kind::Command => command::with_user(value).map(Setting::Command),
         Kind::Script => command::alone(value).map(Setting::Command),
         Kind::User => command::user(value).map(|(user, group)| Setting::User(user, group)),
-        Kind::Weight => weight(value).map(Setting::Weight),
+        Kind::Weight(most) => weight(value, most).map(Setting::Weight),
         Kind::Special(_) => Some(Setting::Special),
     };
     setting.ok_or_else(|| mismatch(kind, value))
@@ -125,7 +124,7 @@ fn mismatch(kind: Kind, value: &Value) -> Mismatch {
         (Kind::Text, Data::Integer(_) | Data::Float(_) | Data::Bool(_)) => {
             "put it in quotes".into()
         }
-        (Kind::Integer(..) | Kind::Weight, Data::Text(text)) if number(text).is_some() => {
+        (Kind::Integer(..) | Kind::Weight(_), Data::Text(text)) if number(text).is_some() => {
             format!("leave the quotes out: {text}")
         }
         (Kind::Flag, Data::Text(_)) => match truth(text) {
@@ -309,26 +308,31 @@ pub fn seconds(time: Duration) -> String {
     }
 }
 
-fn weight(value: &Value) -> Option<Weight> {
+fn weight(value: &Value, most: i16) -> Option<Weight> {
     if let Data::Integer(number) = value.data {
-        return Weight::new(i16::try_from(number).ok()?, false);
+        let number = i16::try_from(number).ok().filter(|number| (-most..=most).contains(number))?;
+        return Weight::new(number, false);
     }
     let words = value.words()?;
     let words: Vec<_> = words.iter().map(|word| word.text.as_str()).collect();
-    match (&value.data, words.as_slice()) {
+    let (number, reverse) = match (&value.data, words.as_slice()) {
         (Data::Text(_), [_]) => None,
-        (_, words) => weight_of(words),
-    }
+        (_, words) => weight_of(words, most),
+    }?;
+    Weight::new(number, reverse.unwrap_or(false))
 }
 
-/// `20`, `20 reverse`, `20 noreverse`.
-pub fn weight_of(words: &[&str]) -> Option<Weight> {
+/// `20`, `20 reverse`, `20 noreverse`, up to so much either way: the number, and whether it is
+/// inverted, if that is said.
+pub fn weight_of(words: &[&str], most: i16) -> Option<(i16, Option<bool>)> {
     let (number, reverse) = match words {
-        [number] | [number, "noreverse"] => (number, false),
-        [number, "reverse"] => (number, true),
+        [number] => (number, None),
+        [number, "reverse"] => (number, Some(true)),
+        [number, "noreverse"] => (number, Some(false)),
         _ => return None,
     };
-    Weight::new(number.parse().ok()?, reverse)
+    let number = number.parse().ok().filter(|number| (-most..=most).contains(number))?;
+    Some((number, reverse))
 }
 
 #[cfg(test)]
@@ -350,6 +354,8 @@ pub(super) mod tests {
         value(Data::Text(text.into()))
     }
 
+    const WEIGHT: Kind = Kind::Weight(253);
+
     #[test]
     fn words_without_a_type_are_what_they_have_to_be() {
         let number = Kind::Integer(1, 9);
@@ -364,9 +370,9 @@ pub(super) mod tests {
         assert_eq!(read(Kind::Text, &line(&["2"])).unwrap(), Setting::Text("2".into()));
         let weight = Weight::new(20, true).unwrap();
         for value in [line(&["20", "reverse"]), line(&["20 reverse"]), string("20 reverse")] {
-            assert_eq!(read(Kind::Weight, &value).unwrap(), Setting::Weight(weight));
+            assert_eq!(read(WEIGHT, &value).unwrap(), Setting::Weight(weight));
         }
-        assert!(read(Kind::Weight, &string("20")).is_err());
+        assert!(read(WEIGHT, &string("20")).is_err());
     }
 
     #[test]
