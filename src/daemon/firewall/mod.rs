@@ -19,7 +19,7 @@
 
 mod rules;
 
-use crate::sys::netlink::nft::{is_unsupported, Batch, News, Nft, Refused, NFPROTO_INET};
+use crate::sys::netlink::nft::{is_unsupported, Batch, News, Nft, Refused, Told, NFPROTO_INET};
 use rules::{LINK_LOCAL, REPORTS, V4, V6};
 use std::io;
 use std::net::IpAddr;
@@ -182,19 +182,19 @@ impl Firewall {
         }
     }
 
-    /// Takes in what has changed about nftables' rules. A table that was removed is put back.
+    /// Takes in what has changed about nftables' rules. A table that was removed is put back, also if
+    /// somebody has made it anew meanwhile: that is another vipd, and our part of it is gone.
     pub fn read_news(&mut self) {
         let Some(news) = &mut self.news else { return };
-        let deleted = news.drain(NFPROTO_INET, TABLE).unwrap_or_else(|error| {
-            log::error!("cannot hear of changes of nftables: {error}");
-            true
-        });
-        if deleted && matches!(self.find(), Ok(None)) {
-            if self.failure.is_none() {
+        match news.drain(NFPROTO_INET, TABLE) {
+            Ok(Told::Nothing) => return,
+            Ok(Told::Deleted) if self.failure.is_none() => {
                 log::warn!("somebody has removed the nftables table inet {TABLE}: putting it back");
             }
-            self.build();
+            Ok(Told::Deleted | Told::Unknown) => {}
+            Err(error) => log::error!("cannot hear of changes of nftables: {error}"),
         }
+        self.build();
     }
 
     /// The whole table, as it should be. What is there already stays.
