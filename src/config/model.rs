@@ -4,6 +4,7 @@
 use super::error::Place;
 use super::{Command, VirtualIpAddress};
 use crate::vrrp::tracker::Weight;
+use crate::wire::Family;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -75,6 +76,31 @@ pub struct VrrpSyncGroup {
     pub notify: Notify,
 }
 
+/// `use_vmac`: a virtual MAC address for each virtual router of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UseVmac {
+    /// The names of its interfaces: for IPv4, and for IPv6. Default: `vrrp.VRID` and `vrrp6.VRID`.
+    pub names: [String; 2],
+    /// The MAC address, if it is not that of the RFC: `00:00:5e:00:01:VRID` for IPv4 and
+    /// `00:00:5e:00:02:VRID` for IPv6.
+    pub mac: Option<[u8; 6]>,
+    /// `vmac_xmit_base`: adverts leave through the interface below, with its own MAC address.
+    pub xmit_base: bool,
+    /// Where it was said.
+    pub place: Place,
+}
+
+impl UseVmac {
+    /// The name of the interface for a family.
+    #[must_use]
+    pub fn name(&self, family: Family) -> &str {
+        match family {
+            Family::V4 => &self.names[0],
+            Family::V6 => &self.names[1],
+        }
+    }
+}
+
 /// Something to track, and what it is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Track {
@@ -82,13 +108,15 @@ pub struct Track {
     pub tracked: Tracked,
     /// The weight here: the entry's own, or that of what is tracked.
     pub weight: Weight,
+    /// It was not asked for: an address or a route goes through that interface.
+    pub implicit: bool,
     /// Where it was said.
     pub place: Place,
 }
 
 /// What can be tracked beside scripts: an interface by its name, all else by its index in the
 /// configuration's list of its kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tracked {
     /// `track_interface`
     Interface(String),
@@ -151,5 +179,28 @@ impl super::VrrpInstance {
         self.virtual_ipaddress
             .iter()
             .filter(move |vip| crate::wire::Family::of(vip.address) == family)
+    }
+
+    /// The families that it has a virtual router for: those of its addresses, else IPv4.
+    pub fn families(&self) -> impl Iterator<Item = crate::wire::Family> + '_ {
+        use crate::wire::Family::{V4, V6};
+        let has = |family: &crate::wire::Family| self.addresses(*family).next().is_some();
+        let none = self.virtual_ipaddress.is_empty();
+        [V4, V6].into_iter().filter(move |family| has(family) || (none && *family == V4))
+    }
+
+    /// With the virtual router of which family something goes that is of IPv6, or of IPv4: of its
+    /// own, if there is one.
+    #[must_use]
+    pub fn family_of(&self, is_ipv6: bool) -> crate::wire::Family {
+        use crate::wire::Family::{V4, V6};
+        let own = if is_ipv6 { V6 } else { V4 };
+        let mut families = self.families();
+        let first = families.next().unwrap_or(own);
+        if families.any(|family| family == own) {
+            own
+        } else {
+            first
+        }
     }
 }

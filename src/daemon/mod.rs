@@ -8,6 +8,7 @@ mod build;
 mod checks;
 mod children;
 mod command;
+mod fib;
 mod filter;
 mod firewall;
 mod group;
@@ -20,11 +21,13 @@ mod notifying;
 pub mod preflight;
 mod receive;
 mod router;
+mod routes;
 mod script;
 mod status;
 mod stop;
 mod teller;
 mod track;
+mod vmac;
 pub mod wheel;
 
 use crate::config::error::Report;
@@ -39,6 +42,7 @@ use crate::vrrp::{check, StateName};
 use addresses::Addresses;
 use announcer::Announcer;
 use children::Children;
+use fib::Fib;
 use filter::Filter;
 use group::Group;
 use instance::Instance;
@@ -47,6 +51,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use net::Net;
 use router::VirtualRouter;
+use routes::Fixed;
 use script::Script;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
 use std::io;
@@ -54,6 +59,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 use teller::Teller;
 use track::Tracker;
+use vmac::Vmacs;
 use wheel::Wheel;
 
 /// Packets taken at a time.
@@ -69,6 +75,7 @@ enum Source {
     LinkEvents,
     LinkRequests,
     Nftables,
+    RouteEvents,
     Net(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
@@ -87,6 +94,7 @@ impl Source {
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
             Self::Nftables => 4,
+            Self::RouteEvents => 5,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Child(token) => token,
         })
@@ -99,7 +107,8 @@ impl Source {
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
             (0, 3) => Self::LinkRequests,
-            (0, _) => Self::Nftables,
+            (0, 4) => Self::Nftables,
+            (0, _) => Self::RouteEvents,
             (1, net) => Self::Net(net),
             _ => Self::Child(token.0),
         }
@@ -113,6 +122,7 @@ enum Object {
     Notify(usize),
     Check(usize),
     Interfaces,
+    Vmacs,
     Stop,
 }
 
@@ -141,6 +151,14 @@ pub struct Daemon {
     more_link_events: bool,
     addresses: Addresses,
     filter: Filter,
+    fib: Fib,
+    /// Tells which routes and rules are removed; there are none without it.
+    fib_events: Option<fib::Watch>,
+    /// More of that may be waiting than one turn takes.
+    more_route_events: bool,
+    /// What is static.
+    fixed: Fixed,
+    vmacs: Vmacs,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -191,6 +209,11 @@ impl Daemon {
             more_link_events: false,
             addresses: Addresses::default(),
             filter: Filter::default(),
+            fib: Fib::default(),
+            fib_events: None,
+            more_route_events: false,
+            fixed: Fixed::default(),
+            vmacs: Vmacs::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -229,8 +252,10 @@ impl Daemon {
         self.links.resync()?;
         self.now = now();
         let before_us = self.addresses.any_there(&self.links);
+        self.sweep_vmacs();
         self.remove_leftovers();
         self.start_filter(before_us)?;
+        self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
         for router in 0..self.routers.len() {
@@ -257,7 +282,8 @@ impl Daemon {
     /// One turn of the loop. Packets come before timers, always: a process that was stopped or
     /// starved must hear what it missed before it concludes that nobody spoke.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        let backlog = self.more_link_events || self.nets.iter().any(|net| net.backlog);
+        let more = self.more_link_events || self.more_route_events;
+        let backlog = more || self.nets.iter().any(|net| net.backlog);
         match self.poll.poll(events, backlog.then_some(Duration::ZERO)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
@@ -284,6 +310,7 @@ impl Daemon {
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
             Source::Nftables => self.read_nftables(),
+            Source::RouteEvents => self.read_route_events(),
             Source::Net(net) => self.receive(net),
             Source::Child(token) => self.child_ready(token),
         }
@@ -302,6 +329,7 @@ impl Daemon {
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
+                Object::Vmacs => self.vmacs.due(self.now),
                 Object::Stop => self.stop_overdue(),
             }
         }
@@ -310,7 +338,11 @@ impl Daemon {
     fn router_due(&mut self, router: usize) {
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
+            let vmac = it.vmac;
             self.receive(it.net);
+            if let Some(vmac) = vmac {
+                self.receive(vmac.net);
+            }
         }
         self.feed(router, Event::Timer);
     }
@@ -345,7 +377,8 @@ impl Daemon {
             Object::Notify(teller) => notify + teller,
             Object::Check(script) => check + script,
             Object::Interfaces => single,
-            Object::Stop => single + 1,
+            Object::Vmacs => single + 1,
+            Object::Stop => single + 2,
         }
     }
 
@@ -356,6 +389,7 @@ impl Daemon {
             _ if number < check => Object::Notify(number - notify),
             _ if number < single => Object::Check(number - check),
             _ if number == single => Object::Interfaces,
+            _ if number == single + 1 => Object::Vmacs,
             _ => Object::Stop,
         }
     }
@@ -366,7 +400,7 @@ impl Daemon {
         let check = notify + self.tellers.len();
         let single = check + self.scripts.len();
         self.numbers = Numbers { notify, check, single };
-        self.wheel.grow(single + 2);
+        self.wheel.grow(single + 3);
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -377,6 +411,7 @@ impl Daemon {
             Object::Check(_) if self.stopping.is_some() => None,
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
+            Object::Vmacs => self.vmacs.deadline(),
             Object::Stop => self.stopping,
         }
     }

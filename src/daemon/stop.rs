@@ -79,11 +79,13 @@ impl Daemon {
         if !late && !told {
             return false;
         }
+        self.release_fixed();
         // Checks that did not heed SIGTERM must not outlive us.
         let left: Vec<Owner> = self.children.owners().collect();
         for owner in left {
             self.children.signal(owner, SIGKILL);
         }
+        self.vmacs.remove_all(&self.links);
         true
     }
 }

@@ -16,6 +16,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 const SO_MEMINFO: libc::c_int = 55;
 const MEMINFO_DROPS: usize = 8;
 const MEMINFO_VARS: usize = 9;
+const IPV6_FREEBIND: libc::c_int = 78;
 /// TC_PRIO_INTERACTIVE: into the first band of the interface's queue, and nobody's right is needed.
 const PRIORITY: libc::c_int = 6;
 
@@ -38,6 +39,8 @@ pub struct Options<'a> {
     pub traffic_class: u8,
     /// Size of the receive buffer in bytes, as the kernel counts; 0 for the system's own.
     pub receive_buffer: usize,
+    /// IPv6: what is sent may bear an address that another interface has. IPv4 allows it anyway.
+    pub free_source: bool,
 }
 
 /// An instruction of a classic BPF program.
@@ -78,7 +81,7 @@ impl RawSocket {
         // was faster is thrown away, and it opens its ears when all else is set.
         raw.attach_filter(&NOTHING)?;
         raw.discard_queue();
-        raw.bind_to_device(options.interface)?;
+        socket::bind_to_device(&raw.fd, options.interface)?;
         socket::receive_buffer(&raw.fd, options.receive_buffer)?;
         socket::set(&raw.fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1i32)?;
         if options.ipv6 {
@@ -116,6 +119,9 @@ impl RawSocket {
 
     fn set_up_v6(&self, options: &Options<'_>) -> io::Result<()> {
         let ttl = libc::c_int::from(options.ttl);
+        if options.free_source {
+            socket::set(&self.fd, libc::IPPROTO_IPV6, IPV6_FREEBIND, &1i32)?;
+        }
         for (name, value) in [
             (libc::IPV6_UNICAST_HOPS, ttl),
             (libc::IPV6_MULTICAST_HOPS, ttl),
@@ -131,36 +137,12 @@ impl RawSocket {
         Ok(())
     }
 
-    fn bind_to_device(&self, interface: &str) -> io::Result<()> {
-        // The kernel would cut off a name that is too long, and unbind for an empty one.
-        if interface.is_empty() || interface.len() >= libc::IF_NAMESIZE {
-            return Err(io::Error::from_raw_os_error(libc::ENODEV));
-        }
-        // SAFETY: the name is readable for its length.
-        cvt(unsafe {
-            libc::setsockopt(
-                self.fd.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_BINDTODEVICE,
-                interface.as_ptr().cast(),
-                interface.len() as libc::socklen_t,
-            )
-        })
-        .map(drop)
-    }
-
     /// Replaces the filter. Packets that are queued already stay.
     ///
     /// # Errors
     /// EINVAL if the program is not valid.
     pub fn attach_filter(&self, filter: &[Instruction]) -> io::Result<()> {
-        let mut program: Vec<libc::sock_filter> = filter
-            .iter()
-            .map(|op| libc::sock_filter { code: op.code, jt: op.jt, jf: op.jf, k: op.k })
-            .collect();
-        let len = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let program = libc::sock_fprog { len, filter: program.as_mut_ptr() };
-        socket::set(&self.fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+        socket::attach_filter(&self.fd, filter)
     }
 
     fn discard_queue(&self) {
