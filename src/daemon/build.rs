@@ -86,6 +86,7 @@ impl Daemon {
             .collect();
         vips.extend(self.excluded_of(from, home, family));
         let no_accept = self.no_accept(from, &vips);
+        let no_reports = self.no_reports(from, family);
         let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
             instance,
@@ -97,6 +98,7 @@ impl Daemon {
             vmac,
             vips,
             no_accept,
+            no_reports,
             fib,
             template: None,
             announcements: Vec::new(),

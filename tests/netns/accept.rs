@@ -4,8 +4,10 @@
 use crate::lab::frames::mac_text;
 use crate::lab::injector::Injector;
 use crate::lab::process::Process;
+use crate::lab::recorder::{Frame, Recorder};
 use crate::lab::{holds_within, poll, Host, Lab, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
 use crate::setup::{keepalived, toml, vipd, Pair, V3};
+use crate::vmac::is_up;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
@@ -312,6 +314,55 @@ fn v3_074_the_rules_are_where_the_master_is() {
     a.wait_log("vip: BACKUP -> MASTER", SOON);
     b.wait_log("vip: MASTER -> BACKUP", SOON);
     poll(SOON, "the rules went with it", || drops(&pair.a) && !drops(&pair.b));
+}
+
+/// Reports of multicast groups, with the hardware address that they come from.
+fn reports(frames: &[Frame]) -> Vec<(u64, Vec<u8>)> {
+    let igmp = |bytes: &[u8]| bytes[12..14] == [8, 0] && bytes.get(23) == Some(&2);
+    // Behind a header with an option for routers.
+    let mld = |bytes: &[u8]| {
+        bytes[12..14] == [0x86, 0xdd]
+            && bytes.get(20) == Some(&0)
+            && bytes.get(62).is_some_and(|kind| [131, 132, 143].contains(kind))
+    };
+    let is_report = |frame: &&Frame| igmp(&frame.bytes) || mld(&frame.bytes);
+    let about = |frame: &Frame| (frame.at, frame.source().to_vec());
+    frames.iter().filter(is_report).map(about).collect()
+}
+
+/// Who gives the addresses up leaves their groups, and would say so with the virtual MAC address: a
+/// switch would take that for the way to the MASTER. As MASTER it says which groups it is in.
+#[test]
+fn reports_of_groups_come_from_the_virtual_mac_of_the_master_alone() {
+    let vips = format!("\"{VIP_LOCAL}/64\", \"{VIP_GLOBAL}/64\"");
+    let more = format!("{V3}\nuse_vmac = true");
+    let config = |priority| toml(priority, &more).replace(&format!("\"{VIP}/24\""), &vips);
+    let pair = Pair::new();
+    let frames = Recorder::open(&pair.lab, &pair.a);
+    let a = pair.start_a(&config(100));
+    let of_vmac = |frames: Vec<Frame>| {
+        reports(&frames).into_iter().filter(|(_, mac)| mac[..5] == [0, 0, 0x5e, 0, 2]).collect()
+    };
+    let became = a.wait_log("vip: BACKUP -> MASTER", SOON).at;
+    poll(SOON, "the MASTER reports", || {
+        let reports: Vec<_> = of_vmac(frames.after(became));
+        !reports.is_empty()
+    });
+    // So many packets, by the counters of the rules.
+    let dropped = || {
+        let mut nft = pair.a.namespace.command(Path::new("nft"));
+        let output = nft.args(["list", "chain", "inet", "vipd", "output"]).output();
+        let text = String::from_utf8(output.expect("nft can be run").stdout).expect("text");
+        let counters = text.split("packets ").skip(1).filter_map(|rest| rest.split(' ').next());
+        counters.filter_map(|packets| packets.parse::<u32>().ok()).sum::<u32>()
+    };
+    let before = dropped();
+    let _b = pair.start_b(&config(200));
+    let over = a.wait_log("vip: MASTER -> BACKUP", SOON).at;
+    poll(SOON, "it would have reported", || dropped() > before);
+    poll(SOON, "its interface is down", || !is_up(&pair.a, "vrrp6.51"));
+    let late: Vec<(u64, Vec<u8>)> = of_vmac(frames.after(over));
+    assert_eq!(late, []);
 }
 
 /// What is not to be accepted is not accepted either when nobody is there to say so.

@@ -11,7 +11,8 @@
 //!          drop what is for an address in no_accept_4, no_accept_6, no_accept_link
 //! forward  drop it here too: should the address be missing for a moment, it must not go back to
 //!          where it came from (V3-113)
-//! output   drop IGMP and MLD reports that go out on an interface in no_reports
+//! output   drop IGMP and MLD reports that go out on an interface in no_reports: the virtual MAC
+//!          addresses of whoever is not MASTER
 //! ```
 //!
 //! A link-local address counts on its own interface alone, any other on all: whoever asks for it
