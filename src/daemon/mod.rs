@@ -27,6 +27,7 @@ mod status;
 mod stop;
 mod teller;
 mod track;
+mod transport;
 mod vmac;
 pub mod wheel;
 
