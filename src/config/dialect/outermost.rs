@@ -26,7 +26,8 @@ pub(super) const TABLES: &[Table] = &[rows! { "":
     "interface_up_down_delays" List          Later,
         "an interface counts as down, and as up, at once";
     "garp_group"               Section       Later, PACE;
-    "static_ipaddress"         List          Same, "";
+    "static_ipaddress"         List          Differs,
+        "without dev an address goes to eth0, whatever default_interface says";
     "static_routes"            List          Differs, "as virtual_routes";
     "static_rules"             List          Differs, "as virtual_rules";
     "track_group"              NamedSection  Later, STATIC;
