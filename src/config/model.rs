@@ -4,8 +4,20 @@
 use super::error::Place;
 use super::{Command, VirtualIpAddress};
 use crate::vrrp::tracker::Weight;
+use crate::wire::Family;
 use std::net::IpAddr;
 use std::time::Duration;
+
+/// `no_accept_failure`: what becomes of an instance with `no_accept` while the kernel cannot drop
+/// packets for its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum NoAcceptFailure {
+    /// `warn`: it goes on, and says that it answers on them.
+    #[default]
+    Warn,
+    /// `fault`: it is in FAULT.
+    Fault,
+}
 
 /// Where adverts come from and go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +76,31 @@ pub struct VrrpSyncGroup {
     pub notify: Notify,
 }
 
+/// `use_vmac`: a virtual MAC address for each virtual router of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UseVmac {
+    /// The names of its interfaces: for IPv4, and for IPv6. Default: `vrrp.VRID` and `vrrp6.VRID`.
+    pub names: [String; 2],
+    /// The MAC address, if it is not that of the RFC: `00:00:5e:00:01:VRID` for IPv4 and
+    /// `00:00:5e:00:02:VRID` for IPv6.
+    pub mac: Option<[u8; 6]>,
+    /// `vmac_xmit_base`: adverts leave through the interface below, with its own MAC address.
+    pub xmit_base: bool,
+    /// Where it was said.
+    pub place: Place,
+}
+
+impl UseVmac {
+    /// The name of the interface for a family.
+    #[must_use]
+    pub fn name(&self, family: Family) -> &str {
+        match family {
+            Family::V4 => &self.names[0],
+            Family::V6 => &self.names[1],
+        }
+    }
+}
+
 /// Something to track, and what it is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Track {
@@ -79,7 +116,7 @@ pub struct Track {
 
 /// What can be tracked beside scripts: an interface by its name, all else by its index in the
 /// configuration's list of its kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tracked {
     /// `track_interface`
     Interface(String),

@@ -9,6 +9,8 @@ mod checks;
 mod children;
 mod command;
 mod fib;
+mod filter;
+mod firewall;
 mod group;
 mod instance;
 mod interfaces;
@@ -25,6 +27,7 @@ mod status;
 mod stop;
 mod teller;
 mod track;
+mod vmac;
 pub mod wheel;
 
 use crate::config::error::Report;
@@ -40,6 +43,7 @@ use addresses::Addresses;
 use announcer::Announcer;
 use children::Children;
 use fib::Fib;
+use filter::Filter;
 use group::Group;
 use instance::Instance;
 use link::Links;
@@ -55,6 +59,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 use teller::Teller;
 use track::Tracker;
+use vmac::Vmacs;
 use wheel::Wheel;
 
 /// Packets taken at a time.
@@ -69,6 +74,7 @@ enum Source {
     Signals,
     LinkEvents,
     LinkRequests,
+    Nftables,
     RouteEvents,
     Net(usize),
     /// With the whole token: the children share theirs out themselves.
@@ -87,7 +93,8 @@ impl Source {
             Self::Signals => 1,
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
-            Self::RouteEvents => 4,
+            Self::Nftables => 4,
+            Self::RouteEvents => 5,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Child(token) => token,
         })
@@ -100,6 +107,7 @@ impl Source {
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
             (0, 3) => Self::LinkRequests,
+            (0, 4) => Self::Nftables,
             (0, _) => Self::RouteEvents,
             (1, net) => Self::Net(net),
             _ => Self::Child(token.0),
@@ -114,6 +122,7 @@ enum Object {
     Notify(usize),
     Check(usize),
     Interfaces,
+    Vmacs,
     Stop,
 }
 
@@ -141,6 +150,7 @@ pub struct Daemon {
     /// More events of interfaces may be waiting than one turn takes.
     more_link_events: bool,
     addresses: Addresses,
+    filter: Filter,
     fib: Fib,
     /// Tells which routes and rules are removed; there are none without it.
     fib_events: Option<fib::Watch>,
@@ -148,6 +158,7 @@ pub struct Daemon {
     more_route_events: bool,
     /// What is static.
     fixed: Fixed,
+    vmacs: Vmacs,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -197,10 +208,12 @@ impl Daemon {
             links: Links::open()?,
             more_link_events: false,
             addresses: Addresses::default(),
+            filter: Filter::default(),
             fib: Fib::default(),
             fib_events: None,
             more_route_events: false,
             fixed: Fixed::default(),
+            vmacs: Vmacs::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -238,7 +251,10 @@ impl Daemon {
         self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
+        let before_us = self.addresses.any_there(&self.links);
+        self.sweep_vmacs();
         self.remove_leftovers();
+        self.start_filter(before_us)?;
         self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
@@ -259,6 +275,7 @@ impl Daemon {
         while !self.stopped() {
             self.turn(&mut events)?;
         }
+        self.filter.firewall.remove();
         Ok(())
     }
 
@@ -292,6 +309,7 @@ impl Daemon {
             Source::Signals => self.read_signals(),
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
+            Source::Nftables => self.read_nftables(),
             Source::RouteEvents => self.read_route_events(),
             Source::Net(net) => self.receive(net),
             Source::Child(token) => self.child_ready(token),
@@ -311,6 +329,7 @@ impl Daemon {
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
+                Object::Vmacs => self.vmacs.due(self.now),
                 Object::Stop => self.stop_overdue(),
             }
         }
@@ -319,7 +338,11 @@ impl Daemon {
     fn router_due(&mut self, router: usize) {
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
+            let vmac = it.vmac;
             self.receive(it.net);
+            if let Some(vmac) = vmac {
+                self.receive(vmac.net);
+            }
         }
         self.feed(router, Event::Timer);
     }
@@ -354,7 +377,8 @@ impl Daemon {
             Object::Notify(teller) => notify + teller,
             Object::Check(script) => check + script,
             Object::Interfaces => single,
-            Object::Stop => single + 1,
+            Object::Vmacs => single + 1,
+            Object::Stop => single + 2,
         }
     }
 
@@ -365,6 +389,7 @@ impl Daemon {
             _ if number < check => Object::Notify(number - notify),
             _ if number < single => Object::Check(number - check),
             _ if number == single => Object::Interfaces,
+            _ if number == single + 1 => Object::Vmacs,
             _ => Object::Stop,
         }
     }
@@ -375,7 +400,7 @@ impl Daemon {
         let check = notify + self.tellers.len();
         let single = check + self.scripts.len();
         self.numbers = Numbers { notify, check, single };
-        self.wheel.grow(single + 2);
+        self.wheel.grow(single + 3);
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -386,6 +411,7 @@ impl Daemon {
             Object::Check(_) if self.stopping.is_some() => None,
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
+            Object::Vmacs => self.vmacs.deadline(),
             Object::Stop => self.stopping,
         }
     }

@@ -3,7 +3,7 @@
 use super::timers;
 use super::tracker::Effect;
 use crate::wire::advert::{Addresses, Advert, ChecksumForm, Fields};
-use crate::wire::{Discard, Family, Interval, Priority, Version, Vrid};
+use crate::wire::{is_link_local, Discard, Family, Interval, Priority, Version, Vrid};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -129,7 +129,7 @@ impl Settings {
         let owner = ours == Priority::OWNER;
         match advert.authentication {
             None if owner && self.election.owner_ignore_adverts => Err(Discard::Owner),
-            None => Ok(()),
+            None => self.check_first_address(&advert.addresses),
             // V2-008.
             Some(_) if owner => Err(Discard::Owner),
             Some(authentication) => {
@@ -144,6 +144,16 @@ impl Settings {
                 Ok(())
             }
         }
+    }
+
+    /// The first address of IPv6 is link-local (V3-048, erratum 8300). Who has none of its own asks
+    /// for none: keepalived does without it, and so do its users.
+    fn check_first_address(&self, theirs: &Addresses<'_>) -> Result<(), Discard> {
+        let is_local = |address: Option<IpAddr>| address.is_some_and(is_link_local);
+        if is_local(self.addresses.first().copied()) && !is_local(theirs.iter().next()) {
+            return Err(Discard::NotLinkLocal);
+        }
+        Ok(())
     }
 
     /// RFC 2338 §5.3.6. The whole password is always looked at, so that the time it takes says

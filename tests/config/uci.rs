@@ -42,6 +42,9 @@ fn the_layout_of_openwrt_is_understood() {
                              '192.168.8.1/24 dev br-guests.100']
         virtual_routes = '0.0.0.0/0 via 198.51.100.1 dev eth1'
         track_script = ['chk_dns', 'chk_wan']
+        track_interface = ['eth1 weight 10']
+        [interface_up_down_delays.eth1]
+        down_delay = 1.99609375
         [vrrp_instance.'wan.1']
         interface = 'eth1'
         virtual_router_id = 11
@@ -69,7 +72,6 @@ fn what_uci_leaves_out_is_kept() {
         "list notification_email 'root@example.org'",
         "option vrrp_startup_delay '5'",
         "config vrrp_sync_group 'both'",
-        "list track_interface 'eth1 weight 10'",
         "list unicast_peer '192.168.1.3'",
         "list unicast_peer '198.51.100.4'",
         "option auth_hmac '...'",

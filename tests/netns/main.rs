@@ -1,12 +1,14 @@
 //! The real daemon in network namespaces. Needs root; touches nothing outside of the namespaces
 //! that it makes. The tests run side by side, most of them are waiting.
 
+mod accept;
 mod checks;
 mod dissect;
 mod elections;
 mod frr;
 mod hostile;
 mod interop;
+mod ipv6;
 mod itself;
 mod keepalived_conf;
 mod lab;
@@ -14,9 +16,12 @@ mod lifecycle;
 mod misbehaving;
 mod notify;
 mod options;
+mod routes;
 mod rules;
 mod scripts;
 mod seed;
 mod setup;
 mod uci;
+mod vmac;
+mod vmac_devices;
 mod world;

@@ -1,6 +1,7 @@
 //! `virtual_ipaddress`, `virtual_ipaddress_excluded`, `static_ipaddress`
 
 use super::address_part::{address, broadcast, dev, label, lifetime, peer, scope};
+use super::family;
 use super::settings::Settings;
 use super::table::VIRTUAL_IPADDRESS;
 use super::value::{describe, did_you_mean};
@@ -39,17 +40,8 @@ pub fn read(settings: &Settings<'_>, report: &mut Report) -> Vec<VirtualIpAddres
     let Some(value) = settings.need("virtual_ipaddress", help, report) else {
         return Vec::new();
     };
-    let list = list("virtual_ipaddress", &settings.label, Some(value), report);
-    if let Some(more) = list.get(bounds::ADDRESSES) {
-        let message = format!("more than {} addresses: VRRP cannot say so", bounds::ADDRESSES);
-        report.error(more.place, message).help(
-            "put those that need not be advertised into virtual_ipaddress_excluded, or use a \
-             second instance",
-        );
-    }
-    if let Some(ipv6) = list.iter().find(|vip| vip.address.is_ipv6()) {
-        report.error(ipv6.place, "IPv6 comes with a later version");
-    }
+    let mut list = list("virtual_ipaddress", &settings.label, Some(value), report);
+    family::check(&mut list, settings, report);
     if value.items().is_empty() {
         settings.error("virtual_ipaddress", "virtual_ipaddress is empty".into(), report).help(help);
     }
@@ -376,7 +368,7 @@ mod tests {
             ("10.0.0.1 brd x", "not \"x\""),
             ("10.0.0.1 scope galactic", "not \"galactic\""),
             ("10.0.0.1 scope 255", "not \"255\""),
-            ("10.0.0.1 use_vmac", "not supported yet"),
+            ("10.0.0.1 use_vmac", "use_vmac is not supported: "),
         ] {
             let error = read_line(text).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
