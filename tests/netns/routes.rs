@@ -293,7 +293,7 @@ fn what_was_there_before_us_is_used_and_stays() {
     a.ip(&[
         "route add 192.0.2.0/24 via 10.77.0.9 proto static",
         "route add unreachable 2001:db8::/32",
-        "rule add from 10.77.0.100 table 100 pref 1000",
+        "rule add from 10.77.0.100 table 100 pref 1000 protocol boot",
     ]);
     let before = everything(&a);
     let more = format!(
