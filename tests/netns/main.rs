@@ -22,6 +22,7 @@ mod scripts;
 mod seed;
 mod setup;
 mod uci;
+mod unicast;
 mod vmac;
 mod vmac_devices;
 mod world;
