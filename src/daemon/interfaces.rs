@@ -47,17 +47,15 @@ impl Daemon {
 
     /// Looks at every interface of which something was heard.
     pub(super) fn refresh_links(&mut self) {
-        let mut any = false;
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
                 self.refresh_vmacs(link);
                 self.refresh_sockets(link);
                 self.refresh_routers(link);
                 self.restore_addresses(link);
-                any = true;
             }
         }
-        if any {
+        if self.links.take_changed() {
             self.set_routes_again();
         }
     }

@@ -16,6 +16,7 @@ mod lifecycle;
 mod misbehaving;
 mod notify;
 mod options;
+mod routes;
 mod rules;
 mod scripts;
 mod seed;
