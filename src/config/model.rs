@@ -8,6 +8,17 @@ use crate::wire::Family;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// `no_accept_failure`: what becomes of an instance with `no_accept` while the kernel cannot drop
+/// packets for its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum NoAcceptFailure {
+    /// `warn`: it goes on, and says that it answers on them.
+    #[default]
+    Warn,
+    /// `fault`: it is in FAULT.
+    Fault,
+}
+
 /// Where adverts come from and go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transport {
@@ -103,7 +114,7 @@ pub struct Track {
 
 /// What can be tracked beside scripts: an interface by its name, all else by its index in the
 /// configuration's list of its kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tracked {
     /// `track_interface`
     Interface(String),

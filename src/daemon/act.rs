@@ -21,7 +21,9 @@ impl Daemon {
             let mut actions = std::mem::take(&mut self.pending);
             self.raise_vmacs(&actions);
             self.advertise(&actions);
+            self.filter(&actions, Action::Acquire);
             self.change_addresses(&actions);
+            self.filter(&actions, Action::Release);
             self.lower_vmacs(&actions);
             self.announce(&actions);
             for (router, action) in &actions {

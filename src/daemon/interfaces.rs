@@ -194,6 +194,7 @@ impl Daemon {
         for link in 0..self.links.len() {
             self.restore_addresses(link);
         }
+        self.retry_filter();
     }
 
     /// Whether a virtual router is in a state.

@@ -8,6 +8,8 @@ mod build;
 mod checks;
 mod children;
 mod command;
+mod filter;
+mod firewall;
 mod group;
 mod instance;
 mod interfaces;
@@ -38,6 +40,7 @@ use crate::vrrp::{check, StateName};
 use addresses::Addresses;
 use announcer::Announcer;
 use children::Children;
+use filter::Filter;
 use group::Group;
 use instance::Instance;
 use link::Links;
@@ -67,6 +70,7 @@ enum Source {
     Signals,
     LinkEvents,
     LinkRequests,
+    Nftables,
     Net(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
@@ -84,6 +88,7 @@ impl Source {
             Self::Signals => 1,
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
+            Self::Nftables => 4,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Child(token) => token,
         })
@@ -95,7 +100,8 @@ impl Source {
             (0, 0) => Self::Timer,
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
-            (0, _) => Self::LinkRequests,
+            (0, 3) => Self::LinkRequests,
+            (0, _) => Self::Nftables,
             (1, net) => Self::Net(net),
             _ => Self::Child(token.0),
         }
@@ -138,6 +144,7 @@ pub struct Daemon {
     more_link_events: bool,
     addresses: Addresses,
     vmacs: Vmacs,
+    filter: Filter,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -188,6 +195,7 @@ impl Daemon {
             more_link_events: false,
             addresses: Addresses::default(),
             vmacs: Vmacs::default(),
+            filter: Filter::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -225,8 +233,10 @@ impl Daemon {
         self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
+        let before_us = self.addresses.any_there(&self.links);
         self.sweep_vmacs();
         self.remove_leftovers();
+        self.start_filter(before_us)?;
         self.refresh_links();
         self.start_checks();
         for router in 0..self.routers.len() {
@@ -246,6 +256,7 @@ impl Daemon {
         while !self.stopped() {
             self.turn(&mut events)?;
         }
+        self.filter.firewall.remove();
         Ok(())
     }
 
@@ -278,6 +289,7 @@ impl Daemon {
             Source::Signals => self.read_signals(),
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
+            Source::Nftables => self.read_nftables(),
             Source::Net(net) => self.receive(net),
             Source::Child(token) => self.child_ready(token),
         }

@@ -29,6 +29,9 @@ pub struct VirtualRouter {
     pub vmac: Option<VirtualMac>,
     /// Its virtual addresses, by number in the table of addresses.
     pub vips: Vec<usize>,
+    /// What keeps packets from its virtual addresses, by number in the firewall; empty if it takes
+    /// them.
+    pub no_accept: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
     /// The announcements of its addresses.
@@ -119,9 +122,12 @@ impl VirtualRouter {
     #[must_use]
     pub fn choose_source(&self, links: &Links, is_vip: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
         let settings = self.core.settings();
-        let usable = |address: &&super::link::Address| {
-            Family::of(address.address) == settings.family && !address.tentative
+        // IPv6: link-local (V3-007), and only when nobody else can have it.
+        let fits = |address: IpAddr| match address {
+            IpAddr::V4(_) => settings.family == Family::V4,
+            IpAddr::V6(it) => settings.family == Family::V6 && it.is_unicast_link_local(),
         };
+        let usable = |address: &&super::link::Address| fits(address.address) && !address.tentative;
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
         let real = |address: &&super::link::Address| !is_vip(address.address) && !address.ours;
         let in_use = self.core.source();

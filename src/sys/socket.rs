@@ -1,5 +1,6 @@
 //! What all kinds of sockets have in common.
 
+use super::raw::Instruction;
 use super::{cvt, owned};
 use std::io;
 use std::mem;
@@ -55,6 +56,36 @@ pub(super) fn set<T: Copy>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> io
         )
     })
     .map(drop)
+}
+
+/// From now on it sends and hears through this interface alone.
+pub(super) fn bind_to_device(fd: &OwnedFd, interface: &str) -> io::Result<()> {
+    // The kernel would cut off a name that is too long, and unbind for an empty one.
+    if interface.is_empty() || interface.len() >= libc::IF_NAMESIZE {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    // SAFETY: the name is readable for its length.
+    cvt(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            interface.as_ptr().cast(),
+            interface.len() as libc::socklen_t,
+        )
+    })
+    .map(drop)
+}
+
+/// From now on it hears only what a classic BPF program lets through; EINVAL if that is not valid.
+pub(super) fn attach_filter(fd: &OwnedFd, filter: &[Instruction]) -> io::Result<()> {
+    let mut program: Vec<libc::sock_filter> = filter
+        .iter()
+        .map(|op| libc::sock_filter { code: op.code, jt: op.jt, jf: op.jf, k: op.k })
+        .collect();
+    let len = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = libc::sock_fprog { len, filter: program.as_mut_ptr() };
+    set(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
 
 /// A receive buffer of so many bytes, beyond the system's limit if we may; 0 leaves it alone.

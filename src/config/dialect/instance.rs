@@ -3,22 +3,26 @@
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
     Table, BFD, BUFFERS, CHECKSUM, CONTEST, EXTRA, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN,
-    MULTICAST, OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
+    MULTICAST, OWNER, STRICT, UNICAST, WEIGHT, YIELD,
 };
 
-const ACCEPT: &str = "it is not needed, the MASTER always answers on its addresses";
 const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole seconds, VRRPv3 \
                           hundredths of a second; out of its range it is an error";
 const EXCLUDED: &str =
     "an address that somebody else removes is put back without a change of state";
 const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
                     ours, and both become MASTER";
+const UNDEFINED: &str = "one that is not defined is an error; it may be defined further down";
+const INTERFACES: &str = "several that are down are all waited for, and the interface of the \
+                          instance may be among them";
 const MAC: &str =
     "its interface is up on the MASTER alone; netlink_notify_msg is not needed, group \
                    is passed over with a warning";
 const MAC_ELSEWHERE: &str =
     "an address on another interface than that of the instance keeps the MAC \
                              address of that one";
+const NO_ACCEPT: &str =
+    "it needs nftables, and what the addresses send is not dropped; off means off";
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
 const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
                       its turn is skipped";
@@ -27,6 +31,8 @@ const PEER: &str = "adverts go to the multicast group instead, and where multica
 const ROUTES: &str =
     "one that somebody else removes is put back without a change of state, and one \
                       of two instances stays until both give it up";
+const PRIMARY: &str = "one that does not exist, or has no address to send from, is FAULT all the \
+                       same";
 const SECONDARIES: &str =
     "an address that the kernel takes away with another is put back a moment later";
 const SOURCE: &str = "adverts come from the first address of the interface that is not virtual";
@@ -53,8 +59,8 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "virtual_routes"             List     Differs, ROUTES;
     "virtual_rules"              List     Differs, ROUTES;
     "promote_secondaries"        Line     Later, SECONDARIES;
-    "accept"                     Line     Ignored, ACCEPT;
-    "no_accept"                  Line     Later, "the MASTER answers on its addresses all the same";
+    "accept"                     Line     Differs, "off means no_accept, and both are an error";
+    "no_accept"                  Line     Differs, NO_ACCEPT;
     "native_ipv6"                Line     Ignored,
         "it is not needed, the addresses tell their family";
 
@@ -92,11 +98,11 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
 
     "track_script"               List     Differs,
         "a script that is not defined is an error; it may be defined further down";
-    "track_interface"            List     Later, "only the interface of the instance is tracked";
-    "track_file"                 List     Later, TRACK;
-    "track_process"              List     Later, TRACK;
+    "track_interface"            List     Differs, INTERFACES;
+    "track_file"                 List     Differs, UNDEFINED;
+    "track_process"              List     Differs, UNDEFINED;
     "track_bfd"                  List     Ignored, BFD;
-    "dont_track_primary"         Line     Later, "an interface that is down is always FAULT";
+    "dont_track_primary"         Line     Differs, PRIMARY;
     "linkbeat_use_polling"       Line     Ignored, LINKBEAT;
 
     "notify_master"              Command  Differs, NOTIFY;
@@ -170,14 +176,8 @@ const TRACK_SCRIPT: Table = rows! { "track_script":
 };
 
 const TRACK_INTERFACE: Table = rows! { "track_interface":
-    "weight"                     Line     Later, TRACK;
-    "reverse"                    Line     Later, TRACK;
-};
-
-const TRACK_PROCESS: Table = rows! { "track_process":
-    "weight"                     Line     Later, TRACK;
-    "reverse"                    Line     Later, TRACK;
-    "noreverse"                  Line     Later, TRACK;
+    "weight"                     Line     Differs, WEIGHT;
+    "reverse"                    Line     Same, "";
 };
 
 const TRACK_BFD: Table = rows! { "track_bfd":
@@ -194,6 +194,5 @@ pub(super) const TABLES: &[Table] = &[
     UNICAST_PEER,
     TRACK_SCRIPT,
     TRACK_INTERFACE,
-    TRACK_PROCESS,
     TRACK_BFD,
 ];

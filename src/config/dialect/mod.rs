@@ -145,7 +145,6 @@ const PACE: &str = "announcements follow each other without a pause";
 const STATIC: &str = "no instance depends on what is static";
 const STRICT: &str = "nothing is refused but what vipd always refuses, and the MASTER answers on \
                       its addresses";
-const TRACK: &str = "only scripts are tracked, and the interface of the instance";
 const UNICAST: &str = "adverts are multicast alone, from whatever address they come";
 const WEIGHT: &str =
     "a MASTER advertises its new priority at once, and a better BACKUP then waits \
@@ -154,12 +153,6 @@ const YIELD: &str = "a MASTER that hears a higher priority gives way without a l
 
 /// Words of vipd alone that are yet to come.
 const COMING: &[Table] = &[
-    rows! { "":
-        "track_process"      NamedSection   Later, TRACK;
-        "track_route"        NamedSection   Later, TRACK;
-        "track_tcp"          NamedSection   Later, TRACK;
-        "track_ping"         NamedSection   Later, TRACK;
-    },
     rows! { "global_defs":
         "net_namespace"      Line           Later, "start vipd in the namespace instead";
         "instance"           Line           Later,
@@ -170,9 +163,6 @@ const COMING: &[Table] = &[
         "socket_group"       Line           Later, "there is no control socket";
     },
     rows! { "vrrp_instance":
-        "track_tcp"          List           Later, TRACK;
-        "track_ping"         List           Later, TRACK;
-        "track_route"        List           Later, TRACK;
         "notify_fifo"        Line           Later,
             "use notify, which is run for every change of state";
         "vip_lease"          Line           Later, LEASE;
@@ -183,10 +173,45 @@ const LEASE: &str = "addresses stay where a killed vipd left them";
 
 /// Words of vipd alone, which `keepalived.conf` may hold as well.
 const OWN: &[Table] = &[
+    rows! { "":
+        "track_route"        NamedSection   Same, "";
+        "track_tcp"          NamedSection   Same, "";
+        "track_ping"         NamedSection   Same, "";
+    },
+    rows! { "track_process":
+        "interval"           Line           Same, "";
+    },
+    rows! { "track_route":
+        "to"                 Line           Same, "";
+        "table"              Line           Same, "";
+        "via"                Line           Same, "";
+        "dev"                Line           Same, "";
+        "weight"             Line           Same, "";
+    },
+    rows! { "track_tcp":
+        "connect"            Line           Same, "";
+        "source"             Line           Same, "";
+        "dev"                Line           Same, "";
+        "interval"           Line           Same, "";
+        "timeout"            Line           Same, "";
+        "fall"               Line           Same, "";
+        "rise"               Line           Same, "";
+        "weight"             Line           Same, "";
+    },
+    rows! { "track_ping":
+        "host"               Line           Same, "";
+        "dev"                Line           Same, "";
+        "interval"           Line           Same, "";
+        "timeout"            Line           Same, "";
+        "fall"               Line           Same, "";
+        "rise"               Line           Same, "";
+        "weight"             Line           Same, "";
+    },
     rows! { "global_defs":
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
         "notify_timeout"     Line           Same, "";
+        "no_accept_failure"  Line           Same, "";
     },
     rows! { "vrrp_script":
         "only_while"         Line           Same, "";
@@ -194,6 +219,9 @@ const OWN: &[Table] = &[
         "fault_hold"         Line           Same, "";
     },
     rows! { "vrrp_instance":
+        "track_route"        List           Same, "";
+        "track_tcp"          List           Same, "";
+        "track_ping"         List           Same, "";
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
         "notify_timeout"     Line           Same, "";
@@ -246,6 +274,12 @@ pub fn absent(section: &str, word: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a word that is renamed is the one that keepalived has now.
+#[must_use]
+pub fn is_current(word: &str) -> bool {
+    word == "vrrp_track_process"
+}
+
 /// Why a syntax of our own does not take a word of keepalived: the message, and what to write
 /// instead, which may be empty. `None` if it is no such word.
 #[must_use]
@@ -257,6 +291,7 @@ pub fn refusal(section: &str, word: &str) -> Option<(String, String)> {
     let Row { support, note, .. } = find(section, word)?;
     let message = match support {
         Same | Differs => return None,
+        Renamed if is_current(word) => format!("{word} is {note} here"),
         Renamed => format!("{word} is an old word for {note}"),
         Later => format!("{word} is not supported yet: {note}"),
         Ignored | Refused => format!("{word} is not supported: {note}"),
@@ -280,6 +315,9 @@ mod tests {
         ("static_routes", "route"),
         ("static_rules", "rule"),
         ("track_script", "name"),
+        ("track_interface", "name"),
+        ("interface_up_down_delays", "down_delay"),
+        ("interface_up_down_delays", "up_delay"),
         ("command", "script"),
         ("command", "user"),
     ];
@@ -293,6 +331,8 @@ mod tests {
     fn is_read_elsewhere(row: &Row) -> bool {
         row.word.starts_with("include") && row.section.is_empty()
             || (row.section, row.word) == ("track_script", "noreverse")
+            || matches!(row.section, "track_file" | "track_process")
+                && matches!(row.word, "reverse" | "noreverse")
             || TRANSLATED.iter().any(|(home, word, _)| (*home, *word) == (row.section, row.word))
     }
 

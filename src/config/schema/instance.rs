@@ -3,11 +3,12 @@
 use super::advice::Notes;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
+use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
-use super::{address, route, rule, track, vmac};
+use super::{accept, address, route, rule, track, vmac};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Format, Notify, Transport, V3Checksum, VrrpInstance};
+use crate::config::{Format, Notify, Transport, V3Checksum, VirtualIpAddress, VrrpInstance};
 use crate::vrrp::settings::Election;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
@@ -18,7 +19,7 @@ pub fn read(
     name: &Word,
     section: &Section,
     globals: &Settings<'_>,
-    scripts: &track::Known<'_>,
+    sensors: &Sensors<'_>,
     notes: &mut Notes,
     report: &mut Report,
 ) -> Option<VrrpInstance> {
@@ -29,19 +30,17 @@ pub fn read(
     let help = report.example("virtual_router_id", "51")
         + ": 1 to 255, the same on all routers of the group";
     settings.need("virtual_router_id", &help, report);
-    let version = match settings.octet("version") {
-        Some(3) => Version::V3,
-        _ => Version::V2,
-    };
+    let virtual_ipaddress = address::read(&settings, report);
+    let version = version(&settings, &virtual_ipaddress, report);
     let advert_int = advert_int(&settings, version, report);
     let nopreempt = nopreempt(&settings, report);
     let auth_pass = authentication(&settings, version, notes, report);
-    let virtual_ipaddress = address::read(&settings, report);
-    let track_script = track::track_script(&settings, scripts, report);
     let virtual_ipaddress_excluded = address::excluded(&settings, &virtual_ipaddress, report);
     let list = |word| settings.value(word);
     let virtual_routes = route::read("virtual_routes", list("virtual_routes"), report);
     let virtual_rules = rule::read("virtual_rules", list("virtual_rules"), report);
+    let track_script = track::track_script(&settings, &sensors.scripts, report);
+    let track = tracked::read(&settings, sensors, interface.as_deref(), report);
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
@@ -59,6 +58,7 @@ pub fn read(
         version,
         advert_int,
         nopreempt,
+        accept: accept::read(&settings, report),
         fast_handover: settings.flag("fast_handover").unwrap_or(true),
         skip_check_adv_addr: settings.flag("skip_check_adv_addr").unwrap_or(false),
         v3_checksum: v3_checksum(&settings),
@@ -77,10 +77,10 @@ pub fn read(
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
         election: Election::default(),
-        dont_track_primary: false,
         transport: Transport::default(),
         use_vmac: vmac::read(&settings, report),
-        track: Vec::new(),
+        track,
+        dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
         notify: notify(&settings),
     };
     if let Some(refresh) = vmac::refresh(&settings, &instance, report) {
@@ -129,6 +129,25 @@ fn unlikely(interface: &str, place: Place, report: &mut Report) {
             false => "does it stand for one that was to be put in?",
         };
         report.warning(place, message).help(help);
+    }
+}
+
+/// IPv6 has VRRPv3 alone: `version` is for the addresses of IPv4.
+fn version(
+    settings: &Settings<'_>,
+    addresses: &[VirtualIpAddress],
+    report: &mut Report,
+) -> Version {
+    let ipv6_alone = !addresses.is_empty() && addresses.iter().all(|vip| vip.address.is_ipv6());
+    match settings.octet("version") {
+        Some(3) => Version::V3,
+        _ if !ipv6_alone => Version::V2,
+        Some(_) if settings.has("version") => {
+            let message = "version 2 has no IPv6".into();
+            settings.error("version", message, report).help("write version = 3, or leave it out");
+            Version::V3
+        }
+        _ => Version::V3,
     }
 }
 

@@ -81,7 +81,7 @@ impl RawSocket {
         // was faster is thrown away, and it opens its ears when all else is set.
         raw.attach_filter(&NOTHING)?;
         raw.discard_queue();
-        raw.bind_to_device(options.interface)?;
+        socket::bind_to_device(&raw.fd, options.interface)?;
         socket::receive_buffer(&raw.fd, options.receive_buffer)?;
         socket::set(&raw.fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1i32)?;
         if options.ipv6 {
@@ -137,36 +137,12 @@ impl RawSocket {
         Ok(())
     }
 
-    fn bind_to_device(&self, interface: &str) -> io::Result<()> {
-        // The kernel would cut off a name that is too long, and unbind for an empty one.
-        if interface.is_empty() || interface.len() >= libc::IF_NAMESIZE {
-            return Err(io::Error::from_raw_os_error(libc::ENODEV));
-        }
-        // SAFETY: the name is readable for its length.
-        cvt(unsafe {
-            libc::setsockopt(
-                self.fd.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_BINDTODEVICE,
-                interface.as_ptr().cast(),
-                interface.len() as libc::socklen_t,
-            )
-        })
-        .map(drop)
-    }
-
     /// Replaces the filter. Packets that are queued already stay.
     ///
     /// # Errors
     /// EINVAL if the program is not valid.
     pub fn attach_filter(&self, filter: &[Instruction]) -> io::Result<()> {
-        let mut program: Vec<libc::sock_filter> = filter
-            .iter()
-            .map(|op| libc::sock_filter { code: op.code, jt: op.jt, jf: op.jf, k: op.k })
-            .collect();
-        let len = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let program = libc::sock_fprog { len, filter: program.as_mut_ptr() };
-        socket::set(&self.fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+        socket::attach_filter(&self.fd, filter)
     }
 
     fn discard_queue(&self) {

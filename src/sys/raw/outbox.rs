@@ -49,7 +49,7 @@ impl Outbox {
     }
 
     /// Points every header to its memory, which may have moved.
-    pub(super) fn point(&mut self) -> &mut [libc::mmsghdr] {
+    pub(in crate::sys) fn point(&mut self) -> &mut [libc::mmsghdr] {
         let count = self.items.len();
         // SAFETY: all-zero is a valid value of both C structures.
         let (vector, header) = unsafe { (mem::zeroed(), mem::zeroed()) };
