@@ -22,4 +22,5 @@ mod setup;
 mod uci;
 mod vmac;
 mod vmac_devices;
+mod vmac_v6;
 mod world;
