@@ -11,7 +11,7 @@ use super::{Daemon, Object};
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
 use crate::vrrp::StateName;
-use crate::wire::Discard;
+use crate::wire::{Discard, Family};
 
 impl Daemon {
     /// Performs all that is pending, and what comes of it.
@@ -94,15 +94,16 @@ impl Daemon {
 
     fn change_addresses(&mut self, actions: &[(usize, Action)]) {
         for (router, action) in actions {
-            let vips = &self.routers[*router].vips;
             match action {
                 Action::Acquire => {
-                    for vip in vips {
+                    for vip in &self.routers[*router].vips {
                         self.addresses.acquire(*vip, &mut self.links);
                     }
+                    self.acquire_routes(*router);
                 }
                 Action::Release => {
-                    for vip in vips {
+                    self.release_routes(*router);
+                    for vip in &self.routers[*router].vips {
                         self.addresses.release(*vip, &mut self.links);
                     }
                 }
@@ -226,7 +227,12 @@ impl Daemon {
                 Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoPrimaryAddress,
             ) => {
                 let name = &self.links.get(it.link).name;
-                reason.to_string().replacen("the interface", name, 1)
+                let text = reason.to_string().replacen("the interface", name, 1);
+                match it.core.family() {
+                    Family::V4 => text,
+                    // V3-007: no other will do.
+                    Family::V6 => text.replacen("no address", "no link-local address", 1),
+                }
             }
             Reason::Fault(Fault::NoVirtualMac) => {
                 let problem = it.vmac.and_then(|vmac| self.vmacs.problem(vmac.number));

@@ -34,6 +34,7 @@ impl Daemon {
                 script_user,
             ));
         }
+        self.add_fixed(config);
         self.add_groups(config);
         self.group_families();
         self.set_numbers();
@@ -46,9 +47,8 @@ impl Daemon {
     fn add_instance(&mut self, from: &VrrpInstance) {
         let number = self.instances.len();
         let trackers = self.subscribe(number, from);
-        let routers = [Family::V4, Family::V6]
-            .into_iter()
-            .filter(|family| from.addresses(*family).next().is_some())
+        let routers = from
+            .families()
             .map(|family| self.add_router(number, from, family, trackers.len()))
             .collect();
         self.instances.push(Instance {
@@ -77,14 +77,16 @@ impl Daemon {
         self.nets[net].add(settings.virtual_router_id, number);
         let vmac = self.add_vmac(number, link, from, family);
         let home = vmac.map_or(link, |vmac| self.nets[vmac.net].link);
-        let vips = from
+        let mut vips: Vec<usize> = from
             .addresses(family)
             .map(|vip| {
                 let link = vip.dev.as_deref().map_or(home, |dev| self.links.watch(dev));
                 self.addresses.add(link, vip)
             })
-            .collect::<Vec<_>>();
+            .collect();
+        vips.extend(self.excluded_of(from, home, family));
         let no_accept = self.no_accept(from, &vips);
+        let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
             instance,
             group: None,
@@ -95,6 +97,7 @@ impl Daemon {
             vmac,
             vips,
             no_accept,
+            fib,
             template: None,
             announcements: Vec::new(),
         });

@@ -25,8 +25,10 @@ impl Daemon {
         match self.links.drain_refusals() {
             Ok(refusals) => {
                 for refusal in refusals {
-                    self.addresses.refused(refusal, &mut self.links);
-                    self.upkeep_soon();
+                    if !self.fib.answered(refusal, self.now) {
+                        self.addresses.refused(refusal, &mut self.links);
+                        self.upkeep_soon();
+                    }
                 }
             }
             Err(error) => log::error!("cannot hear what became of a change: {error}"),
@@ -45,13 +47,18 @@ impl Daemon {
 
     /// Looks at every interface of which something was heard.
     pub(super) fn refresh_links(&mut self) {
+        let mut any = false;
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
                 self.refresh_vmacs(link);
                 self.refresh_sockets(link);
                 self.refresh_routers(link);
                 self.restore_addresses(link);
+                any = true;
             }
+        }
+        if any {
+            self.set_routes_again();
         }
     }
 
@@ -118,7 +125,8 @@ impl Daemon {
     pub(super) fn refresh_router(&mut self, number: usize) {
         let Self { routers, links, addresses, nets, vmacs, .. } = self;
         let it = &mut routers[number];
-        let source = it.choose_source(links, |address| addresses.contains(address));
+        let own = it.link;
+        let source = it.choose_source(links, |address| addresses.is_virtual(own, address));
         if source != it.core.source() {
             it.prepare_advert(source);
         }
@@ -195,6 +203,8 @@ impl Daemon {
             self.restore_addresses(link);
         }
         self.retry_filter();
+        self.set_routes_again();
+        self.put_routes_back();
     }
 
     /// Whether a virtual router is in a state.

@@ -52,12 +52,12 @@ pub struct Address {
     pub ours: bool,
 }
 
-/// A request that the kernel refused.
+/// A request that the kernel refused, or acknowledged if that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The sequence number of the request.
     pub seq: u32,
-    /// The error number.
+    /// The error number; 0 if all is well.
     pub errno: i32,
 }
 
@@ -279,7 +279,7 @@ impl Links {
     /// # Errors
     /// What the kernel says of the batch as a whole; then nobody knows what was carried out.
     pub fn submit(&mut self, batch: &[u8]) -> io::Result<()> {
-        let sent = self.requests.send(batch);
+        let sent = nl::chunks(batch).try_for_each(|chunk| self.requests.send(chunk));
         self.stale |= sent.is_err();
         sent
     }
@@ -297,10 +297,8 @@ impl Links {
             forwarding::RTM_NEWNETCONF => self.forwarding(body),
             nl::RTM_NEWADDR | nl::RTM_DELADDR => self.address(kind == nl::RTM_NEWADDR, body),
             nl::NLMSG_ERROR => {
-                let errno = nl::error_code(body);
-                if errno != 0 {
-                    self.refusals.push(Refusal { seq, errno });
-                }
+                // Without an error it is what somebody asked for: an answer in any case.
+                self.refusals.push(Refusal { seq, errno: nl::error_code(body) });
             }
             _ => {}
         }

@@ -8,6 +8,7 @@ mod build;
 mod checks;
 mod children;
 mod command;
+mod fib;
 mod filter;
 mod firewall;
 mod group;
@@ -20,6 +21,7 @@ mod notifying;
 pub mod preflight;
 mod receive;
 mod router;
+mod routes;
 mod script;
 mod status;
 mod stop;
@@ -40,6 +42,7 @@ use crate::vrrp::{check, StateName};
 use addresses::Addresses;
 use announcer::Announcer;
 use children::Children;
+use fib::Fib;
 use filter::Filter;
 use group::Group;
 use instance::Instance;
@@ -48,6 +51,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use net::Net;
 use router::VirtualRouter;
+use routes::Fixed;
 use script::Script;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
 use std::io;
@@ -71,6 +75,7 @@ enum Source {
     LinkEvents,
     LinkRequests,
     Nftables,
+    RouteEvents,
     Net(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
@@ -89,6 +94,7 @@ impl Source {
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
             Self::Nftables => 4,
+            Self::RouteEvents => 5,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Child(token) => token,
         })
@@ -101,7 +107,8 @@ impl Source {
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
             (0, 3) => Self::LinkRequests,
-            (0, _) => Self::Nftables,
+            (0, 4) => Self::Nftables,
+            (0, _) => Self::RouteEvents,
             (1, net) => Self::Net(net),
             _ => Self::Child(token.0),
         }
@@ -143,8 +150,15 @@ pub struct Daemon {
     /// More events of interfaces may be waiting than one turn takes.
     more_link_events: bool,
     addresses: Addresses,
-    vmacs: Vmacs,
     filter: Filter,
+    fib: Fib,
+    /// Tells which routes and rules are removed; there are none without it.
+    fib_events: Option<fib::Watch>,
+    /// More of that may be waiting than one turn takes.
+    more_route_events: bool,
+    /// What is static.
+    fixed: Fixed,
+    vmacs: Vmacs,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -194,8 +208,12 @@ impl Daemon {
             links: Links::open()?,
             more_link_events: false,
             addresses: Addresses::default(),
-            vmacs: Vmacs::default(),
             filter: Filter::default(),
+            fib: Fib::default(),
+            fib_events: None,
+            more_route_events: false,
+            fixed: Fixed::default(),
+            vmacs: Vmacs::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -237,6 +255,7 @@ impl Daemon {
         self.sweep_vmacs();
         self.remove_leftovers();
         self.start_filter(before_us)?;
+        self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
         for router in 0..self.routers.len() {
@@ -263,7 +282,8 @@ impl Daemon {
     /// One turn of the loop. Packets come before timers, always: a process that was stopped or
     /// starved must hear what it missed before it concludes that nobody spoke.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        let backlog = self.more_link_events || self.nets.iter().any(|net| net.backlog);
+        let more = self.more_link_events || self.more_route_events;
+        let backlog = more || self.nets.iter().any(|net| net.backlog);
         match self.poll.poll(events, backlog.then_some(Duration::ZERO)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
@@ -290,6 +310,7 @@ impl Daemon {
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
             Source::Nftables => self.read_nftables(),
+            Source::RouteEvents => self.read_route_events(),
             Source::Net(net) => self.receive(net),
             Source::Child(token) => self.child_ready(token),
         }

@@ -8,7 +8,7 @@ use crate::vrrp::router::Router;
 use crate::vrrp::settings::{Garp, Settings};
 use crate::wire::advert::{ChecksumForm, Template};
 use crate::wire::announce::Announcement;
-use crate::wire::{Family, Version};
+use crate::wire::{is_link_local, Family, Version};
 use std::net::IpAddr;
 
 /// A virtual router and all that belongs to it. An instance has one for each family.
@@ -27,11 +27,14 @@ pub struct VirtualRouter {
     pub link: usize,
     /// Its virtual MAC address.
     pub vmac: Option<VirtualMac>,
-    /// Its virtual addresses, by number in the table of addresses.
+    /// Its virtual addresses, by number in the table of addresses: those that it advertises, and
+    /// then those that it does not.
     pub vips: Vec<usize>,
     /// What keeps packets from its virtual addresses, by number in the firewall; empty if it takes
     /// them.
     pub no_accept: Vec<usize>,
+    /// Its routes, and then its rules, by number in their table.
+    pub fib: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
     /// The announcements of its addresses.
@@ -118,18 +121,24 @@ impl VirtualRouter {
     }
 
     /// The address to send adverts from: the one in use as long as it is there, else the first that
-    /// is nobody's virtual address (V3-001). An owner may use its own.
+    /// is nobody's virtual address (V3-001), over IPv6 the first link-local one (V3-007). An owner
+    /// may use its own.
     #[must_use]
-    pub fn choose_source(&self, links: &Links, is_vip: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    pub fn choose_source(
+        &self,
+        links: &Links,
+        is_vip: impl Fn(&super::link::Address) -> bool,
+    ) -> Option<IpAddr> {
         let settings = self.core.settings();
-        // IPv6: link-local (V3-007), and only when nobody else can have it.
-        let fits = |address: IpAddr| match address {
-            IpAddr::V4(_) => settings.family == Family::V4,
-            IpAddr::V6(it) => settings.family == Family::V6 && it.is_unicast_link_local(),
+        let usable = |address: &&super::link::Address| {
+            let of_family = match settings.family {
+                Family::V4 => address.address.is_ipv4(),
+                Family::V6 => is_link_local(address.address),
+            };
+            of_family && !address.tentative
         };
-        let usable = |address: &&super::link::Address| fits(address.address) && !address.tentative;
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
-        let real = |address: &&super::link::Address| !is_vip(address.address) && !address.ours;
+        let real = |address: &&super::link::Address| !is_vip(address);
         let in_use = self.core.source();
         let owner = settings.priority == crate::wire::Priority::OWNER;
         candidates()

@@ -8,6 +8,7 @@ mod elections;
 mod frr;
 mod hostile;
 mod interop;
+mod ipv6;
 mod itself;
 mod keepalived_conf;
 mod lab;

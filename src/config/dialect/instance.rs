@@ -15,14 +15,14 @@ const HMAC: &str = "adverts are neither signed nor checked; routers that want si
 const UNDEFINED: &str = "one that is not defined is an error; it may be defined further down";
 const INTERFACES: &str = "several that are down are all waited for, and the interface of the \
                           instance may be among them";
+const NO_ACCEPT: &str =
+    "it needs nftables, and what the addresses send is not dropped; off means off";
 const MAC: &str =
     "its interface is up on the MASTER alone; netlink_notify_msg is not needed, group \
                    is passed over with a warning";
 const MAC_ELSEWHERE: &str =
     "an address on another interface than that of the instance keeps the MAC \
                              address of that one";
-const NO_ACCEPT: &str =
-    "it needs nftables, and what the addresses send is not dropped; off means off";
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
 const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
                       its turn is skipped";
