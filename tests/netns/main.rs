@@ -23,5 +23,6 @@ mod setup;
 mod uci;
 mod vmac;
 mod vmac_devices;
+mod vmac_interop;
 mod vmac_v6;
 mod world;

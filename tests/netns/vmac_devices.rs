@@ -1,7 +1,9 @@
 //! The interfaces of virtual MAC addresses: made, found again, removed, and who gets in the way.
 
+use crate::lab::frames::Arp;
 use crate::lab::injector::Injector;
 use crate::lab::process::Process;
+use crate::lab::recorder::{Frame, Recorder};
 use crate::lab::{poll, wall_clock, Host, Lab, SOON, VIP};
 use crate::setup::{toml, vipd, V3};
 use crate::vmac::{is_up, link, wait_down, with_vmac, DEVICE, VMAC};
@@ -17,7 +19,7 @@ fn alone() -> (Lab, Host, Process) {
 
 fn start(lab: &Lab, a: &Host, toml: &str) -> Process {
     let process = lab.vipd(vipd(), a, toml);
-    process.wait_log("vip: BACKUP -> MASTER", SOON);
+    process.wait_log(" -> MASTER: ", SOON);
     lab.wait_holder(a, SOON);
     process
 }
@@ -249,4 +251,39 @@ fn somebody_sets_it_up_on_a_backup() {
         wait_down(&a);
     }
     assert_eq!(lab.holders(VIP), ["b"]);
+}
+
+/// An owner whose address is nowhere but on its virtual MAC address: not even when it starts does
+/// anybody hear of another one.
+#[test]
+fn v3_102_an_owner_never_shows_its_own_mac() {
+    let lab = Lab::new();
+    let a = lab.unplugged("a", "10.77.0.1/24");
+    lab.plug(&a);
+    let frames = Recorder::open(&lab, &a);
+    let tap = lab.tap(&a);
+    let process = start(&lab, &a, &with_vmac(255));
+    for advert in tap.wait_adverts(0, 3, SOON) {
+        advert.assert_envelope(VMAC, VIP);
+    }
+    let client = lab.host("c", "10.77.0.3/24");
+    assert_eq!(Injector::open(&client).holders(VIP), [VMAC]);
+    let other = lab.host("d", "10.77.0.4/24");
+    let mut ping = a.namespace.command("ping".as_ref());
+    ping.args(["-q", "-c", "1", "-W", "5", &other.address.to_string()]);
+    assert!(ping.output().expect("ping can be run").status.success());
+    let arps: Vec<Arp> = frames.after(0).iter().filter_map(Frame::arp).collect();
+    assert!(arps.len() >= 2 && arps.iter().all(|arp| arp.sender_mac == VMAC), "{arps:?}");
+    process.signal("TERM");
+    assert!(process.wait_end(SOON).success());
+    assert_eq!(
+        tap.adverts().last().map(|last| (last.priority, last.source)),
+        Some((0, VIP.into()))
+    );
+
+    // On the interface itself it would be answered for with the wrong one: that is told.
+    a.ip(&[&format!("address add {VIP}/24 dev eth0")]);
+    let process = start(&lab, &a, &with_vmac(255));
+    process.wait_log("vip: 10.77.0.100 is on eth0 as well, and eth0 answers for it", SOON);
+    process.wait_log("remove it there", SOON);
 }

@@ -39,7 +39,7 @@ fn questions(frames: &[Frame]) -> Vec<(std::net::Ipv6Addr, Vec<u8>, Vec<u8>)> {
 
 /// Adverts, announcements, answers and questions of a MASTER; the host need not be a router.
 #[test]
-fn v3_011_v3_091_v3_096_v3_097_v3_098_v3_099_ipv6_has_its_virtual_mac_too() {
+fn v3_011_v3_098_v3_099_ipv6_has_its_virtual_mac_too() {
     let pair = Pair::new();
     let client = pair.lab.host("c", "10.77.0.3/24");
     pair.a.ip(&["address add 2001:db8:77::1/64 dev eth0"]);

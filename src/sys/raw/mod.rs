@@ -39,7 +39,7 @@ pub struct Options<'a> {
     pub traffic_class: u8,
     /// Size of the receive buffer in bytes, as the kernel counts; 0 for the system's own.
     pub receive_buffer: usize,
-    /// IPv6: what is sent may bear an address that another interface has. IPv4 allows it anyway.
+    /// What is sent may bear any address as its source.
     pub free_source: bool,
 }
 
@@ -98,6 +98,9 @@ impl RawSocket {
 
     fn set_up_v4(&self, options: &Options<'_>) -> io::Result<()> {
         let (ttl, tos) = (libc::c_int::from(options.ttl), libc::c_int::from(options.traffic_class));
+        if options.free_source {
+            socket::set(&self.fd, libc::IPPROTO_IP, libc::IP_TRANSPARENT, &1i32)?;
+        }
         for (name, value) in [
             (libc::IP_TTL, ttl),
             (libc::IP_MULTICAST_TTL, ttl),
