@@ -163,6 +163,39 @@ fn a_name_that_somebody_else_has() {
     lab.wait_holder(&a, SOON);
 }
 
+/// As in a container: the interface is a macvlan itself.
+#[test]
+fn on_top_of_a_macvlan() {
+    let lab = Lab::new();
+    let a = lab.unplugged("a", "10.77.0.1/24");
+    lab.plug(&a);
+    // It is on the same segment, and would answer for every address of the host.
+    a.namespace.set("ipv4/conf/eth0/arp_ignore", "1");
+    a.ip(&[
+        "link add mv0 link eth0 address 02:00:00:00:77:77 type macvlan mode bridge",
+        "address add 10.77.0.1/24 dev mv0",
+        "link set mv0 up",
+    ]);
+    let toml = with_vmac(100).replace("eth0", "mv0");
+    let process = start(&lab, &a, &toml);
+    let client = lab.host("c", "10.77.0.3/24");
+    let injector = Injector::open(&client);
+    assert_eq!(injector.holders(VIP), [VMAC]);
+    process.signal("KILL");
+    process.wait_end(SOON);
+    let process = start(&lab, &a, &toml);
+    assert_eq!(injector.holders(VIP), [VMAC]);
+    let better = lab.vipd(vipd(), &lab.host("b", "10.77.0.2/24"), &with_vmac(150));
+    better.wait_log("vip: BACKUP -> MASTER", SOON);
+    process.wait_log("vip: MASTER -> BACKUP: 10.77.0.2 has priority 150", SOON);
+    wait_down(&a);
+    better.signal("TERM");
+    process.wait_log("vip: BACKUP -> MASTER: 10.77.0.2 resigned", SOON);
+    a.ip(&["link delete mv0"]);
+    process.wait_log("-> FAULT: mv0 ", SOON);
+    poll(SOON, "it is removed", || link(&a, DEVICE).is_empty());
+}
+
 /// The port of a bridge cannot have one.
 #[test]
 fn an_interface_that_can_have_none() {
@@ -171,7 +204,7 @@ fn an_interface_that_can_have_none() {
     a.ip(&["link add bridge0 type bridge", "link set eth0 master bridge0"]);
     let process = lab.vipd(vipd(), &a, &with_vmac(100));
     process.wait_log("vip: INIT -> FAULT: cannot make vrrp.51 on eth0: ", SOON);
-    process.wait_log("is eth0 a port of a bridge or a bond?", SOON);
+    process.wait_log("is that a port of a bridge or a bond?", SOON);
     process.signal("TERM");
     assert!(process.wait_end(SOON).success());
 }

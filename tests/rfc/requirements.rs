@@ -124,7 +124,7 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v3_111", "unless accept mode is off", InNamespaces),
     ("v3_112", "IPv6: but never neighbour discovery", IPV6),
     ("v3_113", "and they are not forwarded in a circle", InNamespaces),
-    ("v3_114", "the source of ICMP redirects", VIRTUAL_MAC),
+    ("v3_114", "the source of ICMP redirects", NotYet("sending redirects")),
     ("v3_115", "log in at a router's own address", NotApplicable("advice to people")),
     ("v3_116", "several owners are worth a remark", Tested),
     ("v3_117", "so are equal priorities", Tested),
