@@ -132,17 +132,16 @@ impl Vmacs {
         let there = self.kernel.ask(|builder| macvlan::ask_all(builder, 0));
         let (mut indices, mut names) = (Vec::new(), Vec::new());
         for it in there.iter().filter(|it| it.kind == MACVLAN) {
-            let Some(mut before) = settings::read_alias(&it.alias) else { continue };
+            let Some((on, mut before)) = settings::read_alias(&it.alias) else { continue };
             if !self.list.iter().any(|vmac| links.get(vmac.link).name == it.name) {
                 indices.push(it.index);
                 names.push(it.name.clone());
             }
-            let known = |below: &&mut Below| links.get(below.link).index == it.parent;
-            if let Some(below) = self.below.iter_mut().find(known) {
-                below.index = it.parent;
+            if let Some(below) = self.below.iter_mut().find(|it| links.get(it.link).name == on) {
+                below.index = links.get(below.link).index;
                 below.before.learn(&before);
-            } else if let Some(below) = there.iter().find(|below| Some(below.index) == it.parent) {
-                problem::tell(&before.restore(&below.name));
+            } else if there.iter().any(|below| below.name == on) {
+                problem::tell(&before.restore(on));
             }
         }
         self.kernel.remove(&indices);
@@ -194,7 +193,7 @@ impl Vmacs {
         if it.family == Family::V4 {
             below.before.remember(&on);
         }
-        let (mac, alias) = (it.mac, settings::alias(&it.instance, &below.before));
+        let (mac, alias) = (it.mac, settings::alias(&it.instance, &on, &below.before));
         let refused = self.kernel.order(|orders| {
             macvlan::make(orders, 0, &name, parent, mac);
         });
