@@ -130,7 +130,7 @@ impl Daemon {
         let number = self.vmacs.add((&from.name, family, mac), (link, below));
         // What is sent to one router alone needs no virtual MAC address: no switch learns it there.
         let sends = !vmac.xmit_base && from.transport.unicast_peer.is_empty();
-        Some(VirtualMac { number, net, sends })
+        Some(VirtualMac { number, net, sends, told: false })
     }
 
     /// The sync groups of the configuration.

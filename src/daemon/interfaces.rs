@@ -121,7 +121,7 @@ impl Daemon {
     }
 
     pub(super) fn refresh_router(&mut self, number: usize) {
-        let Self { routers, links, addresses, nets, vmacs, .. } = self;
+        let Self { routers, instances, links, addresses, nets, vmacs, .. } = self;
         let it = &mut routers[number];
         let own = it.link;
         let source = it.choose_source(links, |address| addresses.is_virtual(own, address));
@@ -129,6 +129,7 @@ impl Daemon {
             it.prepare_advert(source);
         }
         let link = links.get(it.link);
+        it.tell_of_two_homes(link, &instances[it.instance].name);
         let no_vmac = it.vmac.is_some_and(|vmac| {
             nets[vmac.net].socket.is_none() || vmacs.problem(vmac.number).is_some()
         });

@@ -25,4 +25,6 @@ mod uci;
 mod unicast;
 mod vmac;
 mod vmac_devices;
+mod vmac_interop;
+mod vmac_v6;
 mod world;
