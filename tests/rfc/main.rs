@@ -7,6 +7,7 @@ mod bench;
 mod coverage;
 mod fields;
 mod initialize;
+mod ipv6;
 mod master;
 mod receive;
 mod remarks;
