@@ -3,6 +3,7 @@
 
 mod checks;
 mod dissect;
+mod dual_stack;
 mod elections;
 mod frr;
 mod hostile;
