@@ -15,6 +15,7 @@ need keepalived keepalived
 need vtysh frr
 need haproxy haproxy
 need tcpdump tcpdump
+need nft nftables
 need tshark tshark
 need killall psmisc
 need ps procps

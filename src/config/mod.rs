@@ -13,6 +13,7 @@ pub mod keepalived;
 mod lenient;
 pub mod model;
 pub(crate) mod nearest;
+pub mod probe;
 pub mod route;
 pub mod schema;
 pub mod source;
@@ -20,8 +21,13 @@ mod text;
 pub mod toml;
 pub mod tree;
 pub mod uci;
+pub mod watched;
 
-pub use model::{Notify, Track, Tracked, Transport, UnicastPeer, VrrpSyncGroup};
+pub use model::{
+    NoAcceptFailure, Notify, Track, Tracked, Transport, UnicastPeer, UseVmac, VrrpSyncGroup,
+};
+pub use probe::{InterfaceDelays, TrackPing, TrackRoute, TrackTcp};
+pub use watched::{InitFile, ParamMatch, TrackFile, TrackProcess};
 
 use crate::vrrp::settings::Election;
 use crate::vrrp::tracker::Weight;
@@ -50,6 +56,18 @@ pub struct Config {
     pub static_rules: Vec<VirtualRule>,
     /// `vrrp_sync_group NAME`, in the order of the file.
     pub vrrp_sync_group: Vec<VrrpSyncGroup>,
+    /// `track_file NAME`, in the order of the file.
+    pub track_file: Vec<TrackFile>,
+    /// `track_process NAME`, in the order of the file.
+    pub track_process: Vec<TrackProcess>,
+    /// `track_route NAME`, in the order of the file.
+    pub track_route: Vec<TrackRoute>,
+    /// `track_tcp NAME`, in the order of the file.
+    pub track_tcp: Vec<TrackTcp>,
+    /// `track_ping NAME`, in the order of the file.
+    pub track_ping: Vec<TrackPing>,
+    /// `interface_up_down_delays`, in the order of the file.
+    pub interface_up_down_delays: Vec<InterfaceDelays>,
 }
 
 /// `global_defs`: what holds for all. Defaults of an instance are already applied to the instances.
@@ -59,6 +77,12 @@ pub struct GlobalDefs {
     pub router_id: Option<String>,
     /// `script_user`: who runs scripts that name nobody. Default: whoever runs vipd.
     pub script_user: Option<ScriptUser>,
+    /// `no_accept_failure`. Default warn.
+    pub no_accept_failure: NoAcceptFailure,
+    /// `vrrp_startup_delay`: so long after the start all listen to nobody and stay BACKUP. Default 0.
+    pub vrrp_startup_delay: Duration,
+    /// `vrrp_delay_after_boot`: the same, counted from when the machine was started. Default 0.
+    pub vrrp_delay_after_boot: Duration,
 }
 
 /// A user and perhaps a group, by name or number, as written.
@@ -147,6 +171,9 @@ pub struct VrrpInstance {
     pub nopreempt: bool,
     /// `fast_handover`: wait only the skew time when the MASTER falls below us. Default true.
     pub fast_handover: bool,
+    /// `accept`, `no_accept`: the MASTER takes packets for its addresses. An owner takes them always.
+    /// Default true.
+    pub accept: bool,
     /// `skip_check_adv_addr`: in VRRPv2, take adverts with another address list. Default false.
     pub skip_check_adv_addr: bool,
     /// `v3_checksum`. Default auto.
@@ -182,6 +209,8 @@ pub struct VrrpInstance {
     pub dont_track_primary: bool,
     /// Where its adverts come from and go to.
     pub transport: Transport,
+    /// `use_vmac`
+    pub use_vmac: Option<UseVmac>,
     /// `track_interface` and all other trackers but scripts.
     pub track: Vec<Track>,
     /// Its notify scripts.

@@ -19,8 +19,12 @@ impl Daemon {
         self.settle_groups();
         while !self.pending.is_empty() {
             let mut actions = std::mem::take(&mut self.pending);
+            self.raise_vmacs(&actions);
             self.advertise(&actions);
+            self.filter(&actions, Action::Acquire);
             self.change_addresses(&actions);
+            self.filter(&actions, Action::Release);
+            self.lower_vmacs(&actions);
             self.announce(&actions);
             for (router, action) in &actions {
                 self.tell(*router, action);
@@ -37,16 +41,14 @@ impl Daemon {
     fn advertise(&mut self, actions: &[(usize, Action)]) {
         for (router, action) in actions {
             let Action::Advertise { priority, checksum } = *action else { continue };
-            let VirtualRouter { core, template, net, .. } = &mut self.routers[*router];
-            let Some(template) = template else { continue };
-            let net = &mut self.nets[*net];
-            let group = core.family().group();
-            net.outbox.push(
-                template.message(priority, checksum),
-                core.source(),
-                group,
-                net.ifindex,
-            );
+            let net = self.routers[*router].sends_through();
+            let VirtualRouter { core, templates, transport, .. } = &mut self.routers[*router];
+            let net = &mut self.nets[net];
+            for (destination, template) in templates {
+                let message = template.message(priority, checksum);
+                let (source, ttl) = (core.source(), transport.ttl());
+                net.outbox.push(message, source, *destination, net.ifindex, ttl);
+            }
         }
         for net in 0..self.nets.len() {
             if !self.nets[net].outbox.is_empty() {
@@ -229,6 +231,11 @@ impl Daemon {
                     Family::V6 => text.replacen("no address", "no link-local address", 1),
                 }
             }
+            Reason::Fault(Fault::NoVirtualMac) => {
+                let problem = it.vmac.and_then(|vmac| self.vmacs.problem(vmac.number));
+                problem.map_or_else(|| reason.to_string(), str::to_owned)
+            }
+            Reason::Recovered(Fault::NoVirtualMac) => reason.to_string(),
             Reason::Startup
             | Reason::Shutdown
             | Reason::MasterTimeout { .. }

@@ -3,16 +3,19 @@
 use super::group::Group;
 use super::instance::Instance;
 use super::net::Net;
-use super::router::{settings, VirtualRouter};
+use super::router::{settings, VirtualMac, VirtualRouter};
 use super::teller::Teller;
 use super::track::{Kind, Tracker};
-use super::{checks, Daemon};
+use super::transport::Transport;
+use super::{checks, filter, Daemon};
 use crate::config::{Config, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::time::Instant;
+use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use crate::wire::Family;
+use std::net::IpAddr;
 
 impl Daemon {
     /// Makes everything that the configuration asks for.
@@ -23,6 +26,7 @@ impl Daemon {
             self.trackers.push(Tracker::new(Kind::Script(self.scripts.len()), &script.name));
             self.scripts.push(checks::build(script, script_user, tracker));
         }
+        self.prepare_filter(config);
         for instance in &config.vrrp_instance {
             self.add_instance(instance);
             self.tellers.push(Teller::new(
@@ -71,16 +75,21 @@ impl Daemon {
         let number = self.routers.len();
         let link = self.links.watch(&from.interface);
         let settings = settings(from, family);
-        let net = self.net(link, family);
-        self.nets[net].add(settings.virtual_router_id, number);
+        let transport = Transport::new(from, family);
+        let net = self.net(link, family, None, transport.group());
+        self.nets[net].free_source |= transport.source.is_some();
+        let same_vrid = self.nets[net].add(settings.virtual_router_id, number);
+        let vmac = self.add_vmac(number, link, from, family);
+        let home = vmac.map_or(link, |vmac| self.nets[vmac.net].link);
         let mut vips: Vec<usize> = from
             .addresses(family)
             .map(|vip| {
-                let link = vip.dev.as_deref().map_or(link, |dev| self.links.watch(dev));
+                let link = vip.dev.as_deref().map_or(home, |dev| self.links.watch(dev));
                 self.addresses.add(link, vip)
             })
             .collect();
-        vips.extend(self.excluded_of(from, link, family));
+        vips.extend(self.excluded_of(from, home, family));
+        let no_accept = self.no_accept(from, &vips);
         let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
             instance,
@@ -89,12 +98,37 @@ impl Daemon {
             core: Router::new(settings, trackers),
             net,
             link,
+            vmac,
             vips,
+            no_accept,
             fib,
-            template: None,
+            transport,
+            same_vrid,
+            templates: Vec::new(),
             announcements: Vec::new(),
         });
         number
+    }
+
+    /// The virtual MAC address of a virtual router, if it is to have one.
+    fn add_vmac(
+        &mut self,
+        router: usize,
+        below: usize,
+        from: &VrrpInstance,
+        family: Family,
+    ) -> Option<VirtualMac> {
+        let vmac = from.use_vmac.as_ref()?;
+        let vrid = from.virtual_router_id;
+        let (name, mac) = (vmac.name(family), vmac.mac.unwrap_or(family.virtual_mac(vrid)));
+        let link = self.links.watch(name);
+        let group = Transport::new(from, family).group();
+        let net = self.net(link, family, Some(mac), group);
+        self.nets[net].add(vrid, router);
+        let number = self.vmacs.add((&from.name, family, mac), (link, below));
+        // What is sent to one router alone needs no virtual MAC address: no switch learns it there.
+        let sends = !vmac.xmit_base && from.transport.unicast_peer.is_empty();
+        Some(VirtualMac { number, net, sends })
     }
 
     /// The sync groups of the configuration.
@@ -150,15 +184,25 @@ impl Daemon {
             self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
             slots.push(tracker);
         }
+        if let Some(tracker) = self.filter.tracker.filter(|_| filter::is_wanted(from)) {
+            self.trackers[tracker].subscribe(instance, slots.len(), Weight::default());
+            slots.push(tracker);
+        }
         slots
     }
 
-    fn net(&mut self, link: usize, family: Family) -> usize {
-        let known = |net: &Net| net.link == link && net.family == family;
+    fn net(
+        &mut self,
+        link: usize,
+        family: Family,
+        vmac: Option<[u8; 6]>,
+        group: Option<IpAddr>,
+    ) -> usize {
+        let known = |net: &Net| (net.link, net.family, net.group) == (link, family, group);
         if let Some(net) = self.nets.iter().position(known) {
             return net;
         }
-        self.nets.push(Net::new(link, family));
+        self.nets.push(Net::new(link, family, vmac, group));
         self.nets.len() - 1
     }
 }

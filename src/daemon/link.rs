@@ -373,6 +373,16 @@ impl Links {
         self.dirty[link] = true;
     }
 
+    /// Enters an interface that we have made: the event comes later.
+    pub fn found(&mut self, link: usize, index: u32, mac: [u8; 6]) {
+        let it = &mut self.table[link];
+        if it.index != Some(index) {
+            *it = Link { name: std::mem::take(&mut it.name), ..Link::default() };
+            (it.index, it.mac) = (Some(index), Some(mac));
+            self.dirty[link] = true;
+        }
+    }
+
     /// Takes an address out of the table: we have asked the kernel to remove it.
     pub fn forget(&mut self, link: usize, address: IpAddr) {
         self.table[link].addresses.retain(|known| known.address != address);

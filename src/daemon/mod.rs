@@ -9,6 +9,8 @@ mod checks;
 mod children;
 mod command;
 mod fib;
+mod filter;
+mod firewall;
 mod group;
 mod instance;
 mod interfaces;
@@ -25,21 +27,25 @@ mod status;
 mod stop;
 mod teller;
 mod track;
+mod transport;
+mod vmac;
 pub mod wheel;
 
 use crate::config::error::Report;
-use crate::config::Config;
+use crate::config::{Config, GlobalDefs};
 use crate::sys::raw::Inbox;
 use crate::sys::signalfd::SignalFd;
 use crate::sys::timerfd::TimerFd;
 use crate::sys::{clock, signalfd};
 use crate::vrrp::event::{Action, Event};
+use crate::vrrp::reason::Span;
 use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
 use announcer::Announcer;
 use children::Children;
 use fib::Fib;
+use filter::Filter;
 use group::Group;
 use instance::Instance;
 use link::Links;
@@ -55,6 +61,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 use teller::Teller;
 use track::Tracker;
+use vmac::Vmacs;
 use wheel::Wheel;
 
 /// Packets taken at a time.
@@ -69,6 +76,7 @@ enum Source {
     Signals,
     LinkEvents,
     LinkRequests,
+    Nftables,
     RouteEvents,
     Net(usize),
     /// With the whole token: the children share theirs out themselves.
@@ -87,7 +95,8 @@ impl Source {
             Self::Signals => 1,
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
-            Self::RouteEvents => 4,
+            Self::Nftables => 4,
+            Self::RouteEvents => 5,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Child(token) => token,
         })
@@ -100,6 +109,7 @@ impl Source {
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
             (0, 3) => Self::LinkRequests,
+            (0, 4) => Self::Nftables,
             (0, _) => Self::RouteEvents,
             (1, net) => Self::Net(net),
             _ => Self::Child(token.0),
@@ -114,6 +124,7 @@ enum Object {
     Notify(usize),
     Check(usize),
     Interfaces,
+    Vmacs,
     Stop,
 }
 
@@ -141,6 +152,7 @@ pub struct Daemon {
     /// More events of interfaces may be waiting than one turn takes.
     more_link_events: bool,
     addresses: Addresses,
+    filter: Filter,
     fib: Fib,
     /// Tells which routes and rules are removed; there are none without it.
     fib_events: Option<fib::Watch>,
@@ -148,6 +160,7 @@ pub struct Daemon {
     more_route_events: bool,
     /// What is static.
     fixed: Fixed,
+    vmacs: Vmacs,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -197,10 +210,12 @@ impl Daemon {
             links: Links::open()?,
             more_link_events: false,
             addresses: Addresses::default(),
+            filter: Filter::default(),
             fib: Fib::default(),
             fib_events: None,
             more_route_events: false,
             fixed: Fixed::default(),
+            vmacs: Vmacs::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -225,7 +240,7 @@ impl Daemon {
         daemon.watch(daemon.links.events_fd(), Source::LinkEvents)?;
         daemon.watch(daemon.links.requests_fd(), Source::LinkRequests)?;
         daemon.build(config);
-        daemon.begin()?;
+        daemon.begin(&config.global_defs)?;
         Ok(daemon)
     }
 
@@ -234,16 +249,25 @@ impl Daemon {
     }
 
     /// Looks at the world, and begins.
-    fn begin(&mut self) -> io::Result<()> {
+    fn begin(&mut self, globals: &GlobalDefs) -> io::Result<()> {
         self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
+        let before_us = self.addresses.any_there(&self.links);
+        self.sweep_vmacs();
         self.remove_leftovers();
+        self.start_filter(before_us)?;
         self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
+        let after_boot = Instant::ZERO + globals.vrrp_delay_after_boot;
+        let deaf_until = after_boot.max(self.now + globals.vrrp_startup_delay);
+        if deaf_until > self.now {
+            let span = Span(deaf_until.since(self.now));
+            log::info!("all instances stay BACKUP for {span}, and listen to nobody so long");
+        }
         for router in 0..self.routers.len() {
-            self.feed(router, Event::Startup { deaf_until: self.now });
+            self.feed(router, Event::Startup { deaf_until });
         }
         self.touch(Object::Interfaces);
         self.finish_turn();
@@ -259,6 +283,7 @@ impl Daemon {
         while !self.stopped() {
             self.turn(&mut events)?;
         }
+        self.filter.firewall.remove();
         Ok(())
     }
 
@@ -292,6 +317,7 @@ impl Daemon {
             Source::Signals => self.read_signals(),
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
+            Source::Nftables => self.read_nftables(),
             Source::RouteEvents => self.read_route_events(),
             Source::Net(net) => self.receive(net),
             Source::Child(token) => self.child_ready(token),
@@ -311,6 +337,7 @@ impl Daemon {
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
+                Object::Vmacs => self.vmacs.due(self.now),
                 Object::Stop => self.stop_overdue(),
             }
         }
@@ -319,7 +346,11 @@ impl Daemon {
     fn router_due(&mut self, router: usize) {
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
+            let vmac = it.vmac;
             self.receive(it.net);
+            if let Some(vmac) = vmac {
+                self.receive(vmac.net);
+            }
         }
         self.feed(router, Event::Timer);
     }
@@ -354,7 +385,8 @@ impl Daemon {
             Object::Notify(teller) => notify + teller,
             Object::Check(script) => check + script,
             Object::Interfaces => single,
-            Object::Stop => single + 1,
+            Object::Vmacs => single + 1,
+            Object::Stop => single + 2,
         }
     }
 
@@ -365,6 +397,7 @@ impl Daemon {
             _ if number < check => Object::Notify(number - notify),
             _ if number < single => Object::Check(number - check),
             _ if number == single => Object::Interfaces,
+            _ if number == single + 1 => Object::Vmacs,
             _ => Object::Stop,
         }
     }
@@ -375,7 +408,7 @@ impl Daemon {
         let check = notify + self.tellers.len();
         let single = check + self.scripts.len();
         self.numbers = Numbers { notify, check, single };
-        self.wheel.grow(single + 2);
+        self.wheel.grow(single + 3);
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -386,6 +419,7 @@ impl Daemon {
             Object::Check(_) if self.stopping.is_some() => None,
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
+            Object::Vmacs => self.vmacs.deadline(),
             Object::Stop => self.stopping,
         }
     }

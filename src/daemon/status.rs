@@ -26,7 +26,7 @@ impl Daemon {
             };
             log::info!("status: check {}: {verdict}, {}", script.name, script.last_result());
         }
-        for net in &self.nets {
+        for net in self.nets.iter().filter(|net| net.vmac.is_none()) {
             let name = &self.links.get(net.link).name;
             let family = net.family;
             log::info!(

@@ -6,14 +6,20 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+pub mod connect;
 pub mod host;
+pub mod icmp;
+pub mod inotify;
 pub mod netlink;
 pub mod netns;
 pub mod packet;
+pub mod proc_events;
 pub mod process;
+pub mod random;
 pub mod raw;
 pub mod signalfd;
 mod socket;
+pub mod sysctl;
 #[cfg(test)]
 mod testnet;
 pub mod timerfd;

@@ -108,7 +108,7 @@ pub(super) fn built(build: impl FnOnce(&mut Builder<'_>)) -> Vec<u8> {
 }
 
 /// Sets a link up and gives it addresses; returns its index.
-fn configure(name: &str, addresses: &[(IpAddr, u8)]) -> u32 {
+pub(super) fn configure(name: &str, addresses: &[(IpAddr, u8)]) -> u32 {
     let index = interface_index(name).unwrap();
     order(&built(|orders| {
         orders.begin(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK, 2);

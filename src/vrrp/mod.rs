@@ -2,10 +2,11 @@
 //! `handle(now, event, &mut out)` and `deadline()`, and nothing here knows a clock, a descriptor or
 //! a log. After construction nothing allocates but the caller's list of actions, which is reused.
 
-mod backup;
 pub mod check;
+pub mod debounce;
 pub mod event;
 pub mod group;
+pub mod process;
 pub mod reason;
 mod remarks;
 pub mod router;
@@ -26,10 +27,22 @@ pub mod bounds {
     pub const LINES: usize = 4096;
     /// Trackers of one instance.
     pub const TRACKERS: usize = 64;
+    /// Unicast peers of one instance.
+    pub const PEERS: usize = 64;
     /// Instances of one daemon.
     pub const INSTANCES: usize = 4096;
     /// Check scripts of one daemon.
     pub const SCRIPTS: usize = 1024;
+    /// `track_route` of one daemon.
+    pub const ROUTES: usize = 64;
+    /// `track_tcp` of one daemon, each of which has one descriptor at most; and `track_ping`.
+    pub const PROBES: usize = 512;
+    /// `track_file` of one daemon.
+    pub const FILES: usize = 256;
+    /// `track_process` of one daemon.
+    pub const PROCESSES: usize = 128;
+    /// Octets of a command line that is compared: name and parameters, each with a NUL behind it.
+    pub const COMMAND_LINE: usize = 1024;
     /// Octets of a name: of an instance, a script, a group.
     pub const NAME: usize = 64;
     /// What a weight may say, either way (V3-019: the sum is clamped to 1..=254 in the end).

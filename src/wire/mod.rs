@@ -56,6 +56,16 @@ impl Family {
             Self::V6 => IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12)),
         }
     }
+
+    /// The virtual MAC address of a virtual router (V3-012).
+    #[must_use]
+    pub const fn virtual_mac(self, vrid: Vrid) -> [u8; 6] {
+        let family = match self {
+            Self::V4 => 1,
+            Self::V6 => 2,
+        };
+        [0x00, 0x00, 0x5e, 0x00, family, vrid.get()]
+    }
 }
 
 impl fmt::Display for Family {
@@ -244,11 +254,16 @@ pub enum Discard {
     AuthFailure,
     /// In VRRPv2 the owner of the addresses takes no advertisement from anybody (V2-008).
     Owner,
+    /// Sent to us alone, and not by a `unicast_peer`.
+    UnicastSource,
+    /// From a `unicast_peer`, outside of its `min_ttl` and `max_ttl`; counted with the
+    /// `ip-ttl-errors`.
+    UnicastTtl,
 }
 
 impl Discard {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::IpTtl,
         Self::Version,
         Self::Checksum,
@@ -264,6 +279,8 @@ impl Discard {
         Self::AuthTypeMismatch,
         Self::AuthFailure,
         Self::Owner,
+        Self::UnicastSource,
+        Self::UnicastTtl,
     ];
 
     /// What to tell a person, after "discarding adverts from ADDRESS: ".
@@ -285,6 +302,8 @@ impl Discard {
             Self::AuthTypeMismatch => "their auth_type is not ours",
             Self::AuthFailure => "their auth_pass is not ours",
             Self::Owner => "we own the addresses (priority 255) and listen to nobody in VRRPv2",
+            Self::UnicastSource => "that address is not in our unicast_peer",
+            Self::UnicastTtl => "their TTL is not within min_ttl and max_ttl of that unicast_peer",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The real daemon in network namespaces. Needs root; touches nothing outside of the namespaces
 //! that it makes. The tests run side by side, most of them are waiting.
 
+mod accept;
 mod checks;
 mod dissect;
 mod dual_stack;
@@ -21,4 +22,6 @@ mod scripts;
 mod seed;
 mod setup;
 mod uci;
+mod vmac;
+mod vmac_devices;
 mod world;

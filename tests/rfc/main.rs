@@ -5,7 +5,9 @@
 mod backup;
 mod bench;
 mod coverage;
+mod election;
 mod fields;
+mod group;
 mod initialize;
 mod ipv6;
 mod master;

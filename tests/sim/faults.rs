@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use vipd::vrrp::check;
 use vipd::vrrp::event::Link;
-use vipd::vrrp::settings::Settings;
+use vipd::vrrp::settings::{Election, Settings};
+use vipd::vrrp::time::Instant;
 use vipd::vrrp::tracker::{Effect, Weight};
 use vipd::vrrp::StateName;
 use vipd::wire::advert::{ChecksumForm, Template};
@@ -33,6 +34,9 @@ enum Fault {
     RestoreAddress(usize),
     Track(usize, Effect),
     Health(usize, bool),
+    CrashPeer(usize),
+    StartPeer(usize),
+    PeerPriority(usize, u8),
     /// A stranger says 0, so many times.
     Zeros(u64),
     /// A stranger claims to be MASTER.
@@ -44,29 +48,48 @@ fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
+/// A kind of world: the name of its test, and how one is made.
+type Kind = (&'static str, fn(&mut Random, u64) -> Lan);
+
 #[test]
 fn seeds() {
+    play_all(("seeds", world), SEEDS);
+}
+
+/// Hosts with a sync group of two routers, each on a segment of its own.
+#[test]
+fn groups() {
+    play_all(("groups", world_of_groups), SEEDS / 5);
+}
+
+/// One or two of ours, one or two of keepalived's.
+#[test]
+fn peers() {
+    play_all(("peers", world_with_keepalived), SEEDS / 2);
+}
+
+fn play_all(kind: Kind, seeds: u64) {
     if let Some(seed) = from_environment("SEED") {
-        let lan = play(seed, true);
+        let lan = play(kind, seed, true);
         println!("{}", lan.story.unwrap_or_default().join("\n"));
         return;
     }
-    for seed in 0..from_environment("SEEDS").unwrap_or(SEEDS) {
+    for seed in 0..from_environment("SEEDS").unwrap_or(seeds) {
         // Without a story it is faster; a seed that fails is told again with one.
-        let quiet = std::panic::catch_unwind(|| drop(play(seed, false)));
+        let quiet = std::panic::catch_unwind(|| drop(play(kind, seed, false)));
         if quiet.is_err() {
-            play(seed, true);
+            play(kind, seed, true);
             panic!("seed {seed} fails only at times: something is not deterministic");
         }
     }
 }
 
 /// Plays the story of one seed.
-fn play(seed: u64, tell: bool) -> Lan {
+fn play((test, make): Kind, seed: u64, tell: bool) -> Lan {
     let mut random = Random::new(seed);
-    let mut lan = world(&mut random, seed);
+    let mut lan = make(&mut random, seed);
     lan.story = tell.then(Vec::new);
-    lan.replay = Some(seed);
+    lan.replay = Some((test, seed));
     lan.start_all();
     let span = lan.longest_wait() * (2 + random.below(8) as u32);
     for (after, fault) in plan(&mut random, &lan, span) {
@@ -76,13 +99,18 @@ fn play(seed: u64, tell: bool) -> Lan {
     make_peace(&mut lan, &mut random);
     lan.run_for(bound(&lan));
     judge(&lan);
-    let settled = lan.nodes.iter().map(|node| node.since).max();
+    let settled = last_change(&lan);
     lan.run_for(lan.longest_wait() * 3);
     judge(&lan);
-    if lan.nodes.iter().map(|node| node.since).max() != settled {
+    if last_change(&lan) != settled {
         lan.fail("somebody changed its state in peace");
     }
     lan
+}
+
+fn last_change(lan: &Lan) -> Option<Instant> {
+    let nodes = lan.nodes.iter().map(|node| node.since);
+    nodes.chain(lan.peers.iter().map(|peer| peer.since)).max()
 }
 
 /// 2 to 5 routers.
@@ -97,6 +125,7 @@ fn world(random: &mut Random, seed: u64) -> Lan {
     let fast = random.percent(70);
     let count = 2 + random.index(4);
     let owner = random.percent(15).then(|| random.index(count));
+    let down_timer_adverts = down_timer_adverts(random);
     let mut all = Vec::new();
     for node in 0..count {
         let priority = match random.below(4) {
@@ -109,6 +138,11 @@ fn world(random: &mut Random, seed: u64) -> Lan {
             version,
             advert_int: Interval::from_centiseconds(interval).expect("not 0"),
             preempt: !(nopreempt && random.percent(70)),
+            election: Election {
+                // Who adopts a shorter interval from a weak MASTER has to be told of a better one.
+                lower_prio_no_advert: !mixed && random.percent(15),
+                ..election(random, down_timer_adverts)
+            },
             fast_handover: fast,
             v3_checksum: random.pick(&[
                 None,
@@ -127,6 +161,79 @@ fn world(random: &mut Random, seed: u64) -> Lan {
             let weight = Weight::new(weight, random.percent(10)).expect("in range");
             lan.nodes[node].add_script(script(random), weight);
         }
+    }
+    lan
+}
+
+/// 2 to 4 hosts with two routers each. The routers of a host agree about their priority, or no host
+/// could be the strongest; but not about whose address is greater.
+fn world_of_groups(random: &mut Random, seed: u64) -> Lan {
+    let intervals = [1, 10, 100].map(|centis| Interval::from_centiseconds(centis).expect("not 0"));
+    let intervals = [random.pick(&intervals), random.pick(&intervals)];
+    let count = 2 + random.index(3);
+    let owner = random.percent(10).then(|| random.index(count));
+    let nopreempt = random.percent(20);
+    let fast_handover = random.percent(70);
+    let down_timer_adverts = down_timer_adverts(random);
+    let mut all = Vec::new();
+    for host in 0..count {
+        let any = 1 + random.below(254) as u8;
+        let priority = random.pick(&[50, 99, 100, 101, 200, any]);
+        let priority = if owner == Some(host) { 255 } else { priority };
+        let preempt = !(nopreempt && random.percent(70));
+        for advert_int in intervals {
+            let election = election(random, down_timer_adverts);
+            let settings = settings(priority);
+            let asked = Settings { advert_int, preempt, fast_handover, election, ..settings };
+            all.push(Settings { grouped: true, ..garp(random, asked) });
+        }
+    }
+    let mut lan = Lan::new(seed, all);
+    lan.members = 2;
+    if random.percent(50) {
+        lan.reverse_addresses(1);
+    }
+    for host in 0..count {
+        if random.percent(40) {
+            let weight = Weight::new(0, false).expect("in range");
+            lan.nodes[2 * host + random.index(2)].add_script(script(random), weight);
+        }
+    }
+    lan
+}
+
+/// All routers of a LAN have to agree about it.
+fn down_timer_adverts(random: &mut Random) -> u8 {
+    random.pick(&[3, 3, 3, 2, 5, 10])
+}
+
+fn election(random: &mut Random, down_timer_adverts: u8) -> Election {
+    let delays = [Duration::ZERO, Duration::from_millis(300), Duration::from_secs(5)];
+    Election {
+        preempt_delay: if random.percent(20) { random.pick(&delays) } else { Duration::ZERO },
+        down_timer_adverts,
+        lower_prio_no_advert: random.percent(15),
+        higher_prio_send_advert: random.percent(15),
+        owner_ignore_adverts: false,
+    }
+}
+
+/// One or two of ours, as everywhere with the fast hand-over, and one or two of keepalived's; each
+/// with a priority of its own, for a tie is told by addresses that say nothing here.
+fn world_with_keepalived(random: &mut Random, seed: u64) -> Lan {
+    let advert_int = random.pick(&[1, 10, 100]);
+    let advert_int = Interval::from_centiseconds(advert_int).expect("not 0");
+    let down_timer_adverts = down_timer_adverts(random);
+    let mut priorities = vec![50, 99, 100, 101, 150, 200, 254];
+    let mut some = |random: &mut Random| {
+        let priority = priorities.remove(random.index(priorities.len()));
+        let election = election(random, down_timer_adverts);
+        Settings { advert_int, election, ..settings(priority) }
+    };
+    let ours = (0..1 + random.index(2)).map(|_| some(random)).collect();
+    let mut lan = Lan::new(seed, ours);
+    for _ in 0..1 + random.index(2) {
+        lan.add_keepalived(some(random));
     }
     lan
 }
@@ -174,7 +281,15 @@ fn plan(random: &mut Random, lan: &Lan, span: Duration) -> Vec<(Duration, Fault)
 /// A fault and what may end it before peace does.
 fn fault(random: &mut Random, lan: &Lan) -> (Fault, Option<Fault>) {
     let node = random.index(lan.nodes.len());
-    let other = random.index(lan.nodes.len());
+    let other = random.index(lan.nodes.len() + lan.peers.len());
+    if !lan.peers.is_empty() && random.percent(40) {
+        let peer = random.index(lan.peers.len());
+        return match random.below(3) {
+            0 => (Fault::CrashPeer(peer), Some(Fault::StartPeer(peer))),
+            1 => (Fault::Cut(lan.nodes.len() + peer, node), Some(Fault::Mend(node, other))),
+            _ => (Fault::PeerPriority(peer, 1 + random.below(254) as u8), None),
+        };
+    }
     match random.below(14) {
         0 | 1 => (Fault::Crash(node), Some(Fault::Start(node))),
         2 => (Fault::ShutDown(node), Some(Fault::Start(node))),
@@ -222,14 +337,14 @@ fn inflict(lan: &mut Lan, fault: Fault) {
         }
         Fault::Cut(from, to) => lan.cut(from, to),
         Fault::Mend(from, to) => lan.mend(from, to),
-        Fault::Crash(node) => lan.crash(node),
-        Fault::ShutDown(node) => lan.shut_down(node),
-        Fault::Start(node) => match lan.nodes[node].life {
+        Fault::Crash(node) => for_host(lan, node, Lan::crash),
+        Fault::ShutDown(node) => for_host(lan, node, Lan::shut_down),
+        Fault::Start(node) => for_host(lan, node, |lan, node| match lan.nodes[node].life {
             Life::Dead | Life::Stopped => lan.start(node),
             Life::Running | Life::Stalled => {}
-        },
-        Fault::Stall(node) => lan.stall(node),
-        Fault::Wake(node) => lan.wake(node),
+        }),
+        Fault::Stall(node) => for_host(lan, node, Lan::stall),
+        Fault::Wake(node) => for_host(lan, node, Lan::wake),
         Fault::Link(node, link) => lan.set_link(node, link),
         Fault::LoseAddress(node) => lan.lose_address(node),
         Fault::RestoreAddress(node) => lan.restore_address(node),
@@ -238,8 +353,18 @@ fn inflict(lan: &mut Lan, fault: Fault) {
             lan.note(node, if healthy { "healthy" } else { "not healthy" });
             lan.nodes[node].set_health(healthy);
         }
+        Fault::CrashPeer(peer) => lan.crash_peer(peer),
+        Fault::StartPeer(peer) => lan.start_peer(peer),
+        Fault::PeerPriority(peer, priority) => lan.set_peer_priority(peer, priority),
         Fault::Zeros(times) => (0..times).for_each(|_| forge(lan, Priority::RESIGN)),
         Fault::Claim(priority) => forge(lan, Priority(priority)),
+    }
+}
+
+/// What happens to one router of a host happens to all.
+fn for_host(lan: &mut Lan, node: usize, what: impl Fn(&mut Lan, usize)) {
+    for node in lan.members_of(lan.host(node)) {
+        what(lan, node);
     }
 }
 
@@ -256,55 +381,75 @@ pub fn forge(lan: &mut Lan, priority: Priority) {
 fn make_peace(lan: &mut Lan, random: &mut Random) {
     lan.note(0, "and all: peace");
     lan.medium = Medium::default();
-    let survivor = random.index(lan.nodes.len());
-    for node in 0..lan.nodes.len() {
-        lan.cut[node].fill(false);
-        let gone = node != survivor && random.percent(15);
-        match lan.nodes[node].life {
-            Life::Running | Life::Stalled if gone => lan.crash(node),
-            Life::Running => {}
-            Life::Stalled => lan.wake(node),
-            Life::Dead | Life::Stopped if gone => {}
-            Life::Dead | Life::Stopped => lan.start(node),
+    lan.cut.iter_mut().for_each(|row| row.fill(false));
+    for peer in 0..lan.peers.len() {
+        lan.start_peer(peer);
+        lan.set_peer_priority(peer, lan.peers[peer].settings.priority.0);
+    }
+    let hosts = lan.nodes.len() / lan.members;
+    let survivor = random.index(hosts);
+    for host in 0..hosts {
+        let gone = host != survivor && random.percent(15);
+        let weight = if lan.peers.is_empty() { random.below(41) as i16 - 20 } else { 0 };
+        for node in lan.members_of(host) {
+            match lan.nodes[node].life {
+                Life::Running | Life::Stalled if gone => lan.crash(node),
+                Life::Running => {}
+                Life::Stalled => lan.wake(node),
+                Life::Dead | Life::Stopped if gone => {}
+                Life::Dead | Life::Stopped => lan.start(node),
+            }
         }
-        lan.set_link(node, Link::Up);
-        lan.restore_address(node);
-        let weight = random.below(41) as i16 - 20;
-        lan.track(node, Effect::Add(weight));
-        lan.nodes[node].set_health(true);
+        for node in lan.members_of(host) {
+            lan.set_link(node, Link::Up);
+            lan.restore_address(node);
+            lan.track(node, Effect::Add(weight));
+            lan.nodes[node].set_health(true);
+        }
     }
 }
 
 /// How long peace takes at most: packets still under way arrive, check scripts rise, then the
 /// strongest waits for its Master_Down_Interval, and its first advert travels. Where intervals
 /// differ, a BACKUP may have adopted the longest. A node that just let go of the past (a stale
-/// packet, a recovered check) begins to wait only then, hence the second interval.
+/// packet, a recovered check) begins to wait only then, hence the second interval. Groups that yield
+/// to each other need a third.
 fn bound(lan: &Lan) -> Duration {
     let wait = lan.longest_wait();
     let under_way = wait / 3;
     let rise = Duration::from_millis(500) * 4;
-    under_way + rise + wait + wait + Duration::from_millis(1)
+    let contest = if lan.members == 1 { Duration::ZERO } else { wait + wait / 3 };
+    let ours = lan.nodes.iter().map(|node| node.settings().election.preempt_delay);
+    let theirs = lan.peers.iter().map(|peer| peer.settings.election.preempt_delay);
+    let delay = ours.chain(theirs).max().unwrap_or_default();
+    under_way + rise + wait + wait + contest + delay + Duration::from_millis(1)
 }
 
-/// Exactly one holds the addresses, and nobody who would preempt is stronger.
+/// Exactly one host holds the addresses, and nobody who would preempt is stronger.
 fn judge(lan: &Lan) {
-    let eligible: Vec<usize> = (0..lan.nodes.len())
-        .filter(|node| lan.nodes[*node].life == Life::Running)
-        .filter(|node| lan.state(*node) != StateName::Fault)
-        .collect();
-    let holders = lan.holders();
-    if eligible.is_empty() && holders.is_empty() {
+    let hosts = lan.nodes.len() / lan.members;
+    let first = |host: usize| &lan.nodes[host * lan.members];
+    let eligible = (0..hosts)
+        .filter(|host| first(*host).life == Life::Running)
+        .filter(|host| first(*host).state() != StateName::Fault)
+        .map(|host| (host, first(host).router.effective_priority(), first(host).settings()));
+    let peers = lan.peers.iter().enumerate().filter(|(_, peer)| peer.runs());
+    let peers = peers.map(|(number, peer)| (hosts + number, peer.priority(), &peer.settings));
+    let all: Vec<_> = eligible.chain(peers).collect();
+    let mut holders = lan.whole_holders();
+    let peers = lan.peers.iter().enumerate().filter(|(_, peer)| peer.is_master());
+    holders.extend(peers.map(|(number, _)| hosts + number));
+    if all.is_empty() && holders.is_empty() {
         return;
     }
-    let [holder] = holders[..] else {
+    let held = all.iter().find(|(host, ..)| holders == [*host]);
+    let Some((holder, priority, _)) = held else {
         lan.fail(&format!("the addresses are held by {holders:?}"));
     };
-    let priority = |node: usize| lan.nodes[node].router.effective_priority();
-    for node in eligible {
-        let settings = lan.nodes[node].settings();
+    for (host, stronger, settings) in &all {
         let preempts = settings.preempt || settings.priority == Priority::OWNER;
-        if preempts && priority(node) > priority(holder) {
-            lan.fail(&format!("{holder} holds the addresses, but {node} is stronger"));
+        if preempts && stronger > priority {
+            lan.fail(&format!("{holder} holds the addresses, but {host} is stronger"));
         }
     }
 }

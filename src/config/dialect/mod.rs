@@ -130,35 +130,24 @@ const BUFFERS: &str = "vipd chooses the size of its buffers itself";
 const CHECKSUM: &str =
     "it becomes v3_checksum = \"rfc9568\"; what is received is verified in both \
      forms all the same";
-const CONTEST: &str = "a MASTER answers adverts of lower priority, at most once an interval";
+const EXTRA: &str = "all addresses of an instance are announced that has one on another interface";
 const IPVS: &str = "vipd balances no load";
 const LINKBEAT: &str = "it is not needed, the kernel tells when a link comes and goes";
 const LIST: &str = "off means off; without it VRRPv2 discards adverts with other addresses than \
                     ours, where keepalived warns";
 const MAIL: &str = "vipd sends no mail; a notify script can";
-const MASTER_DOWN: &str = "a MASTER counts as down after 3 intervals and the skew time";
-const MULTICAST: &str = "adverts go to 224.0.0.18, and only those sent there are heard";
 const NO_IPV6: &str = "there is no IPv6 yet";
-const OWNER: &str = "an owner ignores adverts in VRRPv2 and heeds them in VRRPv3";
+const OWNER: &str = "in VRRPv2 an owner ignores adverts in any case; off means off";
 const PACE: &str = "announcements follow each other without a pause";
 const STATIC: &str = "no instance depends on what is static";
-const STRICT: &str = "nothing is refused but what vipd always refuses, and the MASTER answers on \
-                      its addresses";
-const TRACK: &str = "only scripts are tracked, and the interface of the instance";
-const UNICAST: &str = "adverts are multicast alone, from whatever address they come";
+const STRICT: &str = "nothing is changed because of it: what departs from the RFCs is warned of";
+const UNICAST: &str = "it is on unless it says off: only peers are heeded";
 const WEIGHT: &str =
     "a MASTER advertises its new priority at once, and a better BACKUP then waits \
      for its skew time alone";
-const YIELD: &str = "a MASTER that hears a higher priority gives way without a last advert";
 
 /// Words of vipd alone that are yet to come.
 const COMING: &[Table] = &[
-    rows! { "":
-        "track_process"      NamedSection   Later, TRACK;
-        "track_route"        NamedSection   Later, TRACK;
-        "track_tcp"          NamedSection   Later, TRACK;
-        "track_ping"         NamedSection   Later, TRACK;
-    },
     rows! { "global_defs":
         "net_namespace"      Line           Later, "start vipd in the namespace instead";
         "instance"           Line           Later,
@@ -169,9 +158,6 @@ const COMING: &[Table] = &[
         "socket_group"       Line           Later, "there is no control socket";
     },
     rows! { "vrrp_instance":
-        "track_tcp"          List           Later, TRACK;
-        "track_ping"         List           Later, TRACK;
-        "track_route"        List           Later, TRACK;
         "notify_fifo"        Line           Later,
             "use notify, which is run for every change of state";
         "vip_lease"          Line           Later, LEASE;
@@ -182,10 +168,45 @@ const LEASE: &str = "addresses stay where a killed vipd left them";
 
 /// Words of vipd alone, which `keepalived.conf` may hold as well.
 const OWN: &[Table] = &[
+    rows! { "":
+        "track_route"        NamedSection   Same, "";
+        "track_tcp"          NamedSection   Same, "";
+        "track_ping"         NamedSection   Same, "";
+    },
+    rows! { "track_process":
+        "interval"           Line           Same, "";
+    },
+    rows! { "track_route":
+        "to"                 Line           Same, "";
+        "table"              Line           Same, "";
+        "via"                Line           Same, "";
+        "dev"                Line           Same, "";
+        "weight"             Line           Same, "";
+    },
+    rows! { "track_tcp":
+        "connect"            Line           Same, "";
+        "source"             Line           Same, "";
+        "dev"                Line           Same, "";
+        "interval"           Line           Same, "";
+        "timeout"            Line           Same, "";
+        "fall"               Line           Same, "";
+        "rise"               Line           Same, "";
+        "weight"             Line           Same, "";
+    },
+    rows! { "track_ping":
+        "host"               Line           Same, "";
+        "dev"                Line           Same, "";
+        "interval"           Line           Same, "";
+        "timeout"            Line           Same, "";
+        "fall"               Line           Same, "";
+        "rise"               Line           Same, "";
+        "weight"             Line           Same, "";
+    },
     rows! { "global_defs":
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
         "notify_timeout"     Line           Same, "";
+        "no_accept_failure"  Line           Same, "";
     },
     rows! { "vrrp_script":
         "only_while"         Line           Same, "";
@@ -193,6 +214,9 @@ const OWN: &[Table] = &[
         "fault_hold"         Line           Same, "";
     },
     rows! { "vrrp_instance":
+        "track_route"        List           Same, "";
+        "track_tcp"          List           Same, "";
+        "track_ping"         List           Same, "";
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
         "notify_timeout"     Line           Same, "";
@@ -245,6 +269,12 @@ pub fn absent(section: &str, word: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a word that is renamed is the one that keepalived has now.
+#[must_use]
+pub fn is_current(word: &str) -> bool {
+    word == "vrrp_track_process"
+}
+
 /// Why a syntax of our own does not take a word of keepalived: the message, and what to write
 /// instead, which may be empty. `None` if it is no such word.
 #[must_use]
@@ -256,6 +286,7 @@ pub fn refusal(section: &str, word: &str) -> Option<(String, String)> {
     let Row { support, note, .. } = find(section, word)?;
     let message = match support {
         Same | Differs => return None,
+        Renamed if is_current(word) => format!("{word} is {note} here"),
         Renamed => format!("{word} is an old word for {note}"),
         Later => format!("{word} is not supported yet: {note}"),
         Ignored | Refused => format!("{word} is not supported: {note}"),
@@ -279,6 +310,9 @@ mod tests {
         ("static_routes", "route"),
         ("static_rules", "rule"),
         ("track_script", "name"),
+        ("track_interface", "name"),
+        ("interface_up_down_delays", "down_delay"),
+        ("interface_up_down_delays", "up_delay"),
         ("command", "script"),
         ("command", "user"),
     ];
@@ -292,6 +326,8 @@ mod tests {
     fn is_read_elsewhere(row: &Row) -> bool {
         row.word.starts_with("include") && row.section.is_empty()
             || (row.section, row.word) == ("track_script", "noreverse")
+            || matches!(row.section, "track_file" | "track_process")
+                && matches!(row.word, "reverse" | "noreverse")
             || TRANSLATED.iter().any(|(home, word, _)| (*home, *word) == (row.section, row.word))
     }
 
@@ -365,7 +401,7 @@ mod tests {
     #[test]
     fn what_is_refused_is_said_by_its_kind() {
         for (section, word, message, help) in [
-            ("", "vrrp_sync_group", "vrrp_sync_group is not supported yet: each instance ", ""),
+            ("", "garp_group", "garp_group is not supported yet: announcements ", ""),
             ("global_defs", "smtp_server", "smtp_server is not supported: vipd sends no mail", ""),
             ("vrrp_instance", "vmac_garp_intvl", "vmac_garp_intvl is an old word for g", ""),
             ("global_defs", "vrrp_min_garp", "vrrp_min_garp is for keepalived.conf", "write vrrp"),

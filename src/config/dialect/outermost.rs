@@ -1,13 +1,12 @@
 //! What stands outside of any braces.
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
-use super::{Table, BFD, IPVS, LINKBEAT, PACE, STATIC, TRACK};
+use super::{Table, BFD, IPVS, LINKBEAT, PACE, STATIC};
 
 const NAMESPACE: &str = "vipd stays in the network namespace it was started in, and takes the \
                          addresses there; start it in the right one with ip netns exec";
-const GROUP: &str =
-    "each instance changes its state alone, so the addresses of a group may end up \
-     on different routers";
+const GROUP: &str = "it becomes MASTER where all members can win, as soon as one of them has lost \
+                     its MASTER";
 
 pub(super) const TABLES: &[Table] = &[rows! { "":
     "include"                  Line          Same, "";
@@ -19,12 +18,14 @@ pub(super) const TABLES: &[Table] = &[rows! { "":
     "global_defs"              Section       Same, "";
     "vrrp_script"              NamedSection  Same, "";
     "vrrp_instance"            NamedSection  Same, "";
-    "vrrp_sync_group"          NamedSection  Later, GROUP;
-    "track_file"               NamedSection  Later, TRACK;
+    "vrrp_sync_group"          NamedSection  Differs, GROUP;
+    "track_file"               NamedSection  Same, "";
     "vrrp_track_file"          NamedSection  Renamed, "track_file";
-    "vrrp_track_process"       NamedSection  Later, TRACK;
-    "interface_up_down_delays" List          Later,
-        "an interface counts as down, and as up, at once";
+    "vrrp_track_process"       NamedSection  Renamed, "track_process";
+    "track_process"            NamedSection  Differs,
+        "the name that vipd has for vrrp_track_process; both are taken";
+    "interface_up_down_delays" List          Differs,
+        "without an up delay it is as long as the down delay, as the manual of keepalived says";
     "garp_group"               Section       Later, PACE;
     "static_ipaddress"         List          Same, "";
     "static_routes"            List          Differs, "as virtual_routes";

@@ -1,12 +1,13 @@
 //! The other sections: checks, groups, trackers, and what is static.
 
+use super::instance::UNDEFINED;
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
-use super::{Table, BFD, IPVS, MAIL, PACE, STATIC, TRACK, WEIGHT};
+use super::{Table, BFD, IPVS, MAIL, PACE, STATIC, WEIGHT};
 
-const MEMBERS: &str = "its instances do not move together";
+const MEMBERS: &str = "a member that is not there is an error";
 const SCRIPT: &str = "it must be there and safe to run; one that cannot be run has failed";
-const GROUP_SCRIPT: &str = "it is not run; those of the instances are";
-const GROUP_TRACK: &str = "the instances of the group do not track it";
+const GROUP_SCRIPT: &str =
+    "it runs when those of the members have ended; one of the group runs at a time";
 
 const VRRP_SCRIPT: Table = rows! { "vrrp_script":
     "script"                     Command  Differs, SCRIPT;
@@ -23,41 +24,45 @@ const VRRP_SCRIPT: Table = rows! { "vrrp_script":
 };
 
 const VRRP_SYNC_GROUP: Table = rows! { "vrrp_sync_group":
-    "group"                      List     Later, MEMBERS;
-    "track_interface"            List     Later, GROUP_TRACK;
-    "track_script"               List     Later, GROUP_TRACK;
-    "track_file"                 List     Later, GROUP_TRACK;
-    "track_process"              List     Later, GROUP_TRACK;
+    "group"                      List     Differs, MEMBERS;
+    "track_interface"            List     Same, "";
+    "track_script"               List     Differs, UNDEFINED;
+    "track_file"                 List     Differs, UNDEFINED;
+    "track_process"              List     Differs, UNDEFINED;
     "track_bfd"                  List     Ignored, BFD;
-    "sync_group_tracking_weight" Line     Later, "weights always count";
+    "sync_group_tracking_weight" Line     Same, "";
     "global_tracking"            Line     Renamed, "sync_group_tracking_weight";
-    "notify_master"              Command  Later, GROUP_SCRIPT;
-    "notify_backup"              Command  Later, GROUP_SCRIPT;
-    "notify_fault"               Command  Later, GROUP_SCRIPT;
-    "notify_stop"                Command  Later, GROUP_SCRIPT;
-    "notify"                     Command  Later, GROUP_SCRIPT;
+    "notify_master"              Command  Differs, GROUP_SCRIPT;
+    "notify_backup"              Command  Differs, GROUP_SCRIPT;
+    "notify_fault"               Command  Differs, GROUP_SCRIPT;
+    "notify_stop"                Command  Differs, GROUP_SCRIPT;
+    "notify"                     Command  Differs, GROUP_SCRIPT;
     "notify_priority_changes"    Line     Later, "changes of priority are only logged";
     "smtp_alert"                 Line     Ignored, MAIL;
 };
 
 const TRACK_FILE: Table = rows! { "track_file":
-    "file"                       Line     Later, TRACK;
-    "weight"                     Line     Later, TRACK;
-    "reverse"                    Line     Later, TRACK;
-    "noreverse"                  Line     Later, TRACK;
-    "init_file"                  Line     Later, "the file is not made";
+    "file"                       Line     Differs,
+        "its folder may be missing, and move; numbers are decimal or 0x, and 010 is 10";
+    "weight"                     Line     Differs, WEIGHT;
+    "reverse"                    Line     Same, "";
+    "noreverse"                  Line     Same, "";
+    "init_file"                  Line     Differs, "a symbolic link is not followed";
 };
 
-const VRRP_TRACK_PROCESS: Table = rows! { "vrrp_track_process":
-    "process"                    Line     Later, TRACK;
-    "param_match"                Line     Later, TRACK;
-    "weight"                     Line     Later, TRACK;
-    "quorum"                     Line     Later, TRACK;
-    "quorum_max"                 Line     Later, TRACK;
-    "delay"                      Line     Later, TRACK;
-    "terminate_delay"            Line     Later, TRACK;
-    "fork_delay"                 Line     Later, TRACK;
-    "full_command"               Line     Later, TRACK;
+const TRACK_PROCESS: Table = rows! { "track_process":
+    "process"                    Line     Differs,
+        "of a name that is longer than the kernel's the first 15 bytes are compared";
+    "param_match"                Line     Same, "";
+    "weight"                     Line     Differs, WEIGHT;
+    "reverse"                    Line     Same, "";
+    "noreverse"                  Line     Same, "";
+    "quorum"                     Line     Same, "";
+    "quorum_max"                 Line     Same, "";
+    "delay"                      Line     Same, "";
+    "terminate_delay"            Line     Differs, "it holds whatever way a process has gone";
+    "fork_delay"                 Line     Differs, "it holds whatever way a process has come";
+    "full_command"               Line     Same, "";
 };
 
 const GARP_GROUP: Table = rows! { "garp_group":
@@ -93,7 +98,7 @@ pub(super) const TABLES: &[Table] = &[
     VRRP_SCRIPT,
     VRRP_SYNC_GROUP,
     TRACK_FILE,
-    VRRP_TRACK_PROCESS,
+    TRACK_PROCESS,
     GARP_GROUP,
     TRACK_GROUP,
     BFD_INSTANCE,

@@ -10,6 +10,7 @@ mod checks;
 mod command;
 mod comment;
 mod define;
+mod delays;
 mod expand;
 mod gather;
 mod habit;

@@ -4,7 +4,7 @@
 use super::block::Statement;
 use super::define::has_reference;
 use super::{command, habit, translate};
-use crate::config::dialect::{find_known as find, known, Form, Row, Support};
+use crate::config::dialect::{find_known as find, is_current, known, Form, Row, Support};
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
 use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
@@ -50,6 +50,10 @@ impl Shaper<'_> {
             self.inner_words(row, &statement);
             return;
         }
+        if row.word == "interface_up_down_delays" {
+            super::delays::sections(statement, &mut self.tree, self.report);
+            return;
+        }
         if row.form == Form::List {
             self.outermost_list(row.word, keyword, statement);
             return;
@@ -83,8 +87,10 @@ impl Shaper<'_> {
         match row.map(|row| (row, row.support)) {
             Some((row, Support::Renamed)) => {
                 let now = row.note;
-                let message = format!("{} is an old word for {now}", word.text);
-                self.report.warning(word.place, message).help(format!("write {now}"));
+                if !is_current(&word.text) {
+                    let message = format!("{} is an old word for {now}", word.text);
+                    self.report.warning(word.place, message).help(format!("write {now}"));
+                }
                 Some(find(section, now).unwrap_or(row))
             }
             Some((row, _)) => Some(row),

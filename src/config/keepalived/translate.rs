@@ -2,7 +2,7 @@
 //! and told.
 
 use super::addresses::{address_words, addresses, is_ipv6};
-use super::checks::{first_scripts, late_scripts, tracked};
+use super::checks::{first_of_a_name, late, tracked};
 use super::routes::routes;
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
@@ -20,10 +20,13 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
         version = word_of(section, "vrrp_version").unwrap_or(version);
         is_strict = strict(section, "vrrp_strict").unwrap_or(is_strict);
     }
-    first_scripts(tree, report);
-    late_scripts(tree, report);
+    first_of_a_name(tree, report);
+    late(tree, report);
     for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "vrrp_script") {
         script(section, report);
+    }
+    for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "track_process") {
+        exactly(section);
     }
     let left_out = &mut tree.left_out;
     for section in tree.sections.iter_mut().filter(|s| s.keyword.text == "vrrp_instance") {
@@ -102,6 +105,15 @@ fn script(section: &mut Section, report: &mut Report) {
     }
 }
 
+/// `param_match` alone means exact.
+fn exactly(section: &mut Section) {
+    for entry in section.entries.iter_mut().filter(|entry| entry.word.text == "param_match") {
+        if matches!(&entry.value.data, Data::Line(words) if words.is_empty()) {
+            entry.value = line("exact", entry.value.place);
+        }
+    }
+}
+
 fn instance(
     section: &mut Section,
     (global_version, is_strict): (&str, bool),
@@ -137,7 +149,9 @@ fn instance(
                 address_words("virtual_ipaddress", &mut entry.value, left_out, report);
                 addresses(&mut entry.value, report);
             }
-            "track_script" => tracked(&mut entry.value, report),
+            "track_script" | "track_interface" | "track_file" | "track_process" => {
+                tracked(&mut entry.value, report)
+            }
             _ => {}
         }
     }
@@ -193,8 +207,14 @@ fn state(section: &mut Section, report: &mut Report) {
 /// Words that keepalived makes something else of than they say, or nothing. Here they mean what they
 /// say, and whoever relies on the rest is told.
 fn literally(section: &Section, report: &mut Report) {
-    const OFF_IS_ON: [&str; 4] =
-        ["nopreempt", "skip_check_adv_addr", "vrrp_skip_check_adv_addr", "v3_checksum_as_v2"];
+    const OFF_IS_ON: [&str; 6] = [
+        "accept",
+        "no_accept",
+        "nopreempt",
+        "skip_check_adv_addr",
+        "vrrp_skip_check_adv_addr",
+        "v3_checksum_as_v2",
+    ];
     let master = word_of(section, "state").is_some_and(|state| state == "MASTER");
     let owner = word_of(section, "priority").is_some_and(|priority| priority == "255");
     for Entry { word, value } in &section.entries {

@@ -368,7 +368,7 @@ mod tests {
             ("10.0.0.1 brd x", "not \"x\""),
             ("10.0.0.1 scope galactic", "not \"galactic\""),
             ("10.0.0.1 scope 255", "not \"255\""),
-            ("10.0.0.1 use_vmac", "not supported yet"),
+            ("10.0.0.1 use_vmac", "use_vmac is not supported: "),
         ] {
             let error = read_line(text).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");

@@ -1,9 +1,10 @@
 //! Warnings: what is legal, and yet not what it seems.
 
 use crate::config::error::{Place, Report};
-use crate::config::{Config, TrackScript, VrrpInstance};
+use crate::config::{Config, TrackScript, Tracked, VrrpInstance};
 use crate::vrrp::tracker::{Effect, Verdict};
 use crate::wire::Priority;
+use std::collections::BTreeSet;
 
 /// Places that the configuration does not keep.
 #[derive(Debug, Default)]
@@ -36,6 +37,9 @@ pub fn give(config: &Config, notes: &Notes, report: &mut Report) {
         let message = format!("no vrrp_instance tracks {}: it is not run", script.name);
         report.warning(script.place, message);
     }
+    for (name, place) in untracked(config) {
+        report.warning(place, format!("no vrrp_instance tracks {name}: it has no effect"));
+    }
 }
 
 /// Which scripts are tracked at all.
@@ -47,6 +51,29 @@ fn tracked(config: &Config) -> Vec<bool> {
         }
     }
     used
+}
+
+/// The other things that are not tracked: name and place.
+fn untracked(config: &Config) -> Vec<(&str, Place)> {
+    let all = || config.vrrp_instance.iter().flat_map(|instance| &instance.track);
+    let files = config.track_file.iter().enumerate();
+    let files = files.map(|(at, it)| (it.name.as_str(), it.place, Tracked::File(at)));
+    let processes = config.track_process.iter().enumerate();
+    let processes = processes.map(|(at, it)| (it.name.as_str(), it.place, Tracked::Process(at)));
+    let routes = config.track_route.iter().enumerate();
+    let routes = routes.map(|(at, it)| (it.name.as_str(), it.place, Tracked::Route(at)));
+    let tcp = config.track_tcp.iter().enumerate();
+    let tcp = tcp.map(|(at, it)| (it.name.as_str(), it.place, Tracked::Tcp(at)));
+    let ping = config.track_ping.iter().enumerate();
+    let ping = ping.map(|(at, it)| (it.name.as_str(), it.place, Tracked::Ping(at)));
+    let used: BTreeSet<_> = all().map(|track| &track.tracked).collect();
+    let unused = files
+        .chain(processes)
+        .chain(routes)
+        .chain(tcp)
+        .chain(ping)
+        .filter(|(.., it)| !used.contains(it));
+    unused.map(|(name, place, _)| (name, place)).collect()
 }
 
 /// What the weights do, once for each script: the first instance that tracks it is the example.
@@ -112,6 +139,13 @@ fn priority(instance: &VrrpInstance, track: &TrackScript, verdict: Verdict) -> i
     for other in &instance.track_script {
         let verdict = if other.script == track.script { verdict } else { Verdict::Up };
         if let Effect::Add(add) = other.weight.effect(verdict) {
+            sum += i32::from(add);
+        }
+    }
+    // A file has 0 in it as a rule.
+    let others = instance.track.iter().filter(|it| !matches!(it.tracked, Tracked::File(_)));
+    for other in others {
+        if let Effect::Add(add) = other.weight.effect(Verdict::Up) {
             sum += i32::from(add);
         }
     }

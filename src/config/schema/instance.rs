@@ -4,12 +4,12 @@ use super::advice::Notes;
 use super::family::Families;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
+use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
-use super::{address, implicit, route, rule, track};
+use super::{accept, address, election, implicit, route, rule, strict, track, transport, vmac};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Format, Notify, Transport, V3Checksum, VrrpInstance};
-use crate::vrrp::settings::Election;
+use crate::config::{Format, Notify, Track, V3Checksum, VrrpInstance};
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -19,7 +19,7 @@ pub fn read(
     name: &Word,
     section: &Section,
     globals: &Settings<'_>,
-    scripts: &track::Known<'_>,
+    sensors: &Sensors<'_>,
     notes: &mut Notes,
     report: &mut Report,
 ) -> Option<VrrpInstance> {
@@ -36,22 +36,28 @@ pub fn read(
     let advert_int = advert_int(&settings, version, families, report);
     let nopreempt = nopreempt(&settings, report);
     let auth_pass = authentication(&settings, version, families, notes, report);
-    let track_script = track::track_script(&settings, scripts, report);
     let virtual_ipaddress_excluded = address::excluded(&settings, &virtual_ipaddress, report);
+    let transport = transport::read(&settings, globals, &virtual_ipaddress, report);
     let list = |word| settings.value(word);
     let virtual_routes = route::read("virtual_routes", list("virtual_routes"), report);
     let virtual_rules = rule::read("virtual_rules", list("virtual_rules"), report);
+    let track_script = track::track_script(&settings, &sensors.scripts, report);
+    let mut track = tracked::read(&settings, sensors, interface.as_deref(), report);
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
     let interface = interface?;
     let addresses = virtual_ipaddress.iter().chain(&virtual_ipaddress_excluded);
-    let implicit = implicit::interfaces(&interface, addresses, &virtual_routes);
+    // Whoever tracks one of them says itself what that is worth.
+    let asked = |it: &Track| track.iter().any(|other| other.tracked == it.tracked);
+    let mut implicit = implicit::interfaces(&interface, addresses, &virtual_routes);
+    implicit.retain(|it| !asked(it));
+    track.extend(implicit);
     let delay = |word| settings.time(word).unwrap_or_default();
     let repeat = |word| settings.octet(word).unwrap_or(1);
     let garp_master_delay = delay("garp_master_delay");
     let garp_master_repeat = repeat("garp_master_repeat");
-    let instance = VrrpInstance {
+    let mut instance = VrrpInstance {
         name: name.text.clone(),
         place: name.place,
         interface,
@@ -61,6 +67,7 @@ pub fn read(
         version,
         advert_int,
         nopreempt,
+        accept: accept::read(&settings, report),
         fast_handover: settings.flag("fast_handover").unwrap_or(true),
         skip_check_adv_addr: settings.flag("skip_check_adv_addr").unwrap_or(false),
         v3_checksum: v3_checksum(&settings),
@@ -78,12 +85,17 @@ pub fn read(
         garp_lower_prio_repeat: settings
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
-        election: Election::default(),
-        dont_track_primary: false,
-        transport: Transport::default(),
-        track: implicit,
+        election: election::read(&settings, nopreempt, report),
+        transport,
+        track,
+        dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
+        use_vmac: vmac::read(&settings, report),
         notify: notify(&settings),
     };
+    if let Some(refresh) = vmac::refresh(&settings, &instance, report) {
+        instance.garp_master_refresh = refresh;
+    }
+    strict::lint(&settings, &instance, report);
     notes.routers.push(settings.place_of("virtual_router_id"));
     Some(instance)
 }

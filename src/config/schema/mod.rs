@@ -1,22 +1,33 @@
 //! [`Tree`] to [`Config`]: every keyword, what it takes, what it is by default, and what fits
 //! together.
 
+mod accept;
 mod address;
 mod address_part;
 mod advice;
 mod command;
 mod compare;
+mod election;
 mod family;
 mod fixed;
 mod implicit;
 mod instance;
+mod interface_delays;
+mod probe;
 mod route;
 mod rule;
 mod script;
 mod settings;
+mod strict;
+mod sync_group;
 pub(super) mod table;
 mod track;
+mod track_file;
+mod track_process;
+mod tracked;
+mod transport;
 pub(super) mod value;
+mod vmac;
 pub(super) mod words;
 
 use super::dialect::refusal;
@@ -29,6 +40,7 @@ use settings::Settings;
 use std::collections::BTreeMap;
 pub use table::most_words;
 use table::{GLOBAL_DEFS, SECTIONS, TABLES};
+use tracked::Found;
 pub(super) use value::did_you_mean;
 pub use value::{time, truth};
 pub use words::words_of;
@@ -50,9 +62,6 @@ pub fn has_name(keyword: &str) -> Option<bool> {
     SECTIONS.iter().find(|section| section.word == keyword).map(|section| section.named)
 }
 
-/// The names of the sections of a kind, and which of them has each.
-type Names<'a> = BTreeMap<&'a str, usize>;
-
 /// Makes the configuration. Reports all that is wrong; then the configuration holds what could be
 /// read all the same, and is not to be used.
 #[must_use]
@@ -60,20 +69,18 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     unknown_sections(tree, report);
     stray_words(tree, report);
     let globals = read_globals(tree, report);
-    let scripts = named(tree, "vrrp_script", bounds::SCRIPTS, report);
-    let instances = named(tree, "vrrp_instance", bounds::INSTANCES, report);
-    let script_names = numbered(&scripts);
-
+    transport::check_groups(&globals, report);
     let mut notes = Notes::default();
-    let vrrp_script: Vec<_> = scripts
+    let found = Found::read(tree, &mut notes, report);
+    let instances = named(tree, "vrrp_instance", bounds::INSTANCES, report);
+    let sensors = found.sensors();
+    let mut vrrp_instance: Vec<_> = instances
         .iter()
-        .map(|(name, section)| script::read(name, section, &mut notes, report))
+        .map(|(name, section)| {
+            instance::read(name, section, &globals, &sensors, &mut notes, report)
+        })
         .collect();
-    let checks = track::scripts(&script_names, &vrrp_script);
-    let vrrp_instance: Vec<_> = instances
-        .iter()
-        .map(|(name, section)| instance::read(name, section, &globals, &checks, &mut notes, report))
-        .collect();
+    vmac::name(&globals, &mut vrrp_instance, report);
     if instances.is_empty() && !report.has_errors() {
         let message = "there is no vrrp_instance: vipd would have nothing to do";
         // A file of keepalived's may well be about load balancing alone.
@@ -87,14 +94,23 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     compare::routers(&readable, &notes.routers, report);
     compare::addresses(&readable, report);
     let (static_ipaddress, static_routes, static_rules) = fixed::read(tree, report);
+    let interface_up_down_delays = interface_delays::read(tree, &readable, report);
+    let mut vrrp_instance: Vec<_> = vrrp_instance.into_iter().flatten().collect();
+    let vrrp_sync_group = sync_group::read(tree, &globals, &sensors, &mut vrrp_instance, report);
     let config = Config {
         static_ipaddress,
         static_routes,
         static_rules,
         global_defs: global_defs(&globals, report),
-        vrrp_script: vrrp_script.into_iter().flatten().collect(),
-        vrrp_instance: vrrp_instance.into_iter().flatten().collect(),
-        vrrp_sync_group: Vec::new(),
+        vrrp_script: found.scripts.readable(),
+        vrrp_instance,
+        vrrp_sync_group,
+        track_file: found.files.readable(),
+        track_process: found.processes.readable(),
+        track_route: found.routes.readable(),
+        track_tcp: found.tcp.readable(),
+        track_ping: found.ping.readable(),
+        interface_up_down_delays,
     };
     if !report.has_errors() {
         advice::give(&config, &notes, report);
@@ -176,11 +192,6 @@ fn named<'a>(
     sections
 }
 
-/// Which of the sections has which name.
-fn numbered<'a>(sections: &[(&'a Word, &'a Section)]) -> Names<'a> {
-    sections.iter().enumerate().map(|(index, (name, _))| (name.text.as_str(), index)).collect()
-}
-
 /// Names stand in messages, in the arguments of scripts and in their environment. One that begins or
 /// ends with a blank would not be recognized there.
 fn is_name(name: &str) -> bool {
@@ -210,7 +221,13 @@ fn global_defs(globals: &Settings<'_>, report: &mut Report) -> GlobalDefs {
                        others could change is refused";
         report.warning(globals.place_of("enable_script_security"), message);
     }
-    GlobalDefs { router_id: globals.text("router_id"), script_user: globals.user("script_user") }
+    GlobalDefs {
+        router_id: globals.text("router_id"),
+        script_user: globals.user("script_user"),
+        no_accept_failure: accept::failure(globals),
+        vrrp_startup_delay: globals.time("vrrp_startup_delay").unwrap_or_default(),
+        vrrp_delay_after_boot: globals.time("vrrp_delay_after_boot").unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ pub fn read(
     })
 }
 
-fn count(settings: &Settings<'_>, word: &str) -> u32 {
+/// `rise` or `fall`.
+pub fn count(settings: &Settings<'_>, word: &str) -> u32 {
     settings.integer(word).and_then(|number| u32::try_from(number).ok()).unwrap_or(1)
 }
 
@@ -58,6 +59,22 @@ fn only_while(settings: &Settings<'_>, report: &mut Report) -> Option<StateName>
 }
 
 fn remark(settings: &Settings<'_>, interval: Duration, timeout: Duration, report: &mut Report) {
+    warn_of_timeout(settings, interval, timeout, report);
+    for word in ["start_delay", "fault_hold"] {
+        if settings.has(word) && !settings.has("only_while") {
+            let message = format!("{word} has no effect without only_while");
+            report.warning(settings.place_of(word), message);
+        }
+    }
+}
+
+/// Warns of a `timeout` longer than the `interval`.
+pub fn warn_of_timeout(
+    settings: &Settings<'_>,
+    interval: Duration,
+    timeout: Duration,
+    report: &mut Report,
+) {
     if timeout > interval && settings.has("timeout") {
         let (timeout, interval) = (seconds(timeout), seconds(interval));
         let message = format!(
@@ -65,11 +82,5 @@ fn remark(settings: &Settings<'_>, interval: Duration, timeout: Duration, report
              only after {timeout}"
         );
         report.warning(settings.place_of("timeout"), message);
-    }
-    for word in ["start_delay", "fault_hold"] {
-        if settings.has(word) && !settings.has("only_while") {
-            let message = format!("{word} has no effect without only_while");
-            report.warning(settings.place_of(word), message);
-        }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::settings::Settings;
 use super::table::{HEAVY_ENTRY, TRACK_ENTRY};
+use super::tracked::Names;
 use super::value::{describe, did_you_mean, weight_of};
-use super::Names;
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Value, Word};
-use crate::config::{TrackScript, VrrpScript};
+use crate::config::TrackScript;
 use crate::vrrp::bounds;
 use crate::vrrp::tracker::Weight;
 
@@ -88,13 +88,6 @@ impl Known<'_> {
         };
         report.error(name.place, format!("there is no {section} {}", quote(&name.text))).help(help);
     }
-}
-
-/// The scripts that there are.
-pub fn scripts<'a>(names: &'a Names<'a>, scripts: &[Option<VrrpScript>]) -> Known<'a> {
-    let weight = |script: &Option<VrrpScript>| script.as_ref().map(|script| script.weight);
-    let weights = scripts.iter().map(|script| weight(script).unwrap_or_default()).collect();
-    Known { section: "vrrp_script", names, weights }
 }
 
 /// Reads `track_script`.

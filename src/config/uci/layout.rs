@@ -39,10 +39,16 @@ pub fn name(section: &mut Section) {
     if section.keyword.text == "globals" {
         section.keyword.text = "global_defs".into();
     }
-    if has_name(&section.keyword.text) == Some(false) {
+    let keyword = section.keyword.text.as_str();
+    if has_name(keyword) == Some(false) {
         return;
     }
-    if let Some(at) = section.settings.iter().position(|setting| setting.word.text == "name") {
+    // OpenWrt's package has the interface as an option, too, and calls it so.
+    let is_name = |word: &str| match keyword {
+        "interface_up_down_delays" => matches!(word, "name" | "device"),
+        _ => word == "name",
+    };
+    if let Some(at) = section.settings.iter().position(|setting| is_name(&setting.word.text)) {
         let name = section.settings.remove(at).values.pop();
         section.name = name.or(section.name.take());
     }

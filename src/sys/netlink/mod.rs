@@ -1,7 +1,11 @@
-//! rtnetlink: the socket, and messages written and read without trust in their lengths.
+//! rtnetlink: the socket, and messages written and read without trust in their lengths. The same
+//! form carries nftables' requests: [`nft`].
+
+pub mod nft;
 
 pub mod fib;
 pub mod forwarding;
+pub mod link;
 pub mod route;
 
 use super::{cvt, cvt_len, if_ready, retry, socket};
@@ -103,7 +107,7 @@ pub const ENODEV: i32 = libc::ENODEV;
 const DATAGRAM: usize = 32 * 1024;
 const HEADER: usize = 16;
 
-/// A netlink socket for routes, links and addresses.
+/// A netlink socket: for routes, links and addresses, or one of nftables.
 #[derive(Debug)]
 pub struct Netlink(OwnedFd);
 
@@ -113,7 +117,11 @@ impl Netlink {
     /// # Errors
     /// What the kernel says.
     pub fn open(groups: &[u32], receive_buffer: usize) -> io::Result<Self> {
-        let fd = socket::open(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
+        Self::open_protocol(libc::NETLINK_ROUTE, groups, receive_buffer)
+    }
+
+    fn open_protocol(protocol: i32, groups: &[u32], receive_buffer: usize) -> io::Result<Self> {
+        let fd = socket::open(libc::AF_NETLINK, libc::SOCK_RAW, protocol)?;
         // SAFETY: all-zero is a valid sockaddr_nl.
         let mut name: libc::sockaddr_nl = unsafe { mem::zeroed() };
         name.nl_family = libc::AF_NETLINK as _;

@@ -1,11 +1,15 @@
 //! What a BACKUP knows of its MASTERs, and how long it waits for them (RFC 9568 §6.4.2).
 
-use super::group::Stand;
-use super::reason::Reason;
-use super::settings::Settings;
-use super::time::Instant;
+use crate::vrrp::group::Stand;
+use crate::vrrp::reason::Reason;
+use crate::vrrp::settings::Settings;
+use crate::vrrp::time::Instant;
 use crate::wire::{Interval, Priority};
 use core::net::IpAddr;
+use core::time::Duration;
+
+/// Before a router complains of its group: members of other intervals may still be listening.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// RFC 9568 §6.4.2.
 #[derive(Clone, Debug)]
@@ -26,8 +30,15 @@ pub(super) struct Backup {
     pub(super) other: Option<Heard>,
     /// A MASTER of lower priority than ours, whom we do not follow; the strongest of them.
     pub(super) lower: Option<Heard>,
-    /// We were MASTER until another spoke, and the timer has not fired since.
+    /// When the last of them was heard.
+    pub(super) lower_at: Instant,
+    /// We were MASTER until another spoke, and the group has not heard of it yet.
     pub(super) yielded: bool,
+    /// What the group makes us wait beyond the timer, and until when whoever we follow does not end
+    /// that: the last words of a contest are still under way.
+    pub(super) handicap: Option<(Duration, Instant)>,
+    /// The timer has fired since we last heard a MASTER that we follow.
+    pub(super) silent: bool,
     /// Until when `preempt_delay` lets us follow a MASTER of lower priority.
     pub(super) preempt_at: Option<Instant>,
     /// Who sent priority 0 last, if that is why the timer runs short.
@@ -69,7 +80,10 @@ impl Backup {
             master: None,
             other: None,
             lower: None,
+            lower_at: now,
             yielded: false,
+            handicap: None,
+            silent: false,
             resigned: None,
             preempt_at: None,
         }
@@ -80,13 +94,24 @@ impl Backup {
         let before = self.master.filter(|master| master.address != heard.address);
         // `preempt_delay` is about MASTERs of lower priority.
         let preempt_at = self.preempt_at.filter(|_| heard.priority < ours);
+        let handicap = self.handicap;
         *self = Self {
             since: self.since,
             master: Some(heard),
             other: before.or(self.other),
+            yielded: self.yielded,
             preempt_at,
             ..Self::waiting(heard.at, settings, ours, heard.interval)
         };
+        if let Some((span, until)) = handicap.filter(|(_, until)| heard.at < *until) {
+            self.wait_longer(span, until);
+        }
+    }
+
+    /// A group that has yielded comes back later than the one that it has yielded to.
+    pub(super) fn wait_longer(&mut self, span: Duration, until: Instant) {
+        self.handicap = Some((span, until));
+        self.master_down_at = self.master_down_at + span;
     }
 
     /// Whether `preempt_delay` wants a MASTER of lower priority to be followed still. It begins
@@ -108,14 +133,15 @@ impl Backup {
                 && heard.at < lower.at + wait
         });
         self.lower = stronger.or(Some(heard));
+        self.lower_at = heard.at;
     }
 
     /// The timer has fired. A router that its group holds back says so after as long again.
-    pub(super) fn fired(&mut self, settings: &Settings, ours: Priority) {
+    pub(super) fn fired(&mut self, now: Instant, settings: &Settings, ours: Priority) {
         let wait = settings.master_down_interval(ours, self.active_adver_interval);
         self.overdue = true;
-        self.yielded = false;
-        self.group_waits_at = settings.grouped.then_some(self.master_down_at + wait);
+        self.silent = true;
+        self.group_waits_at = settings.grouped.then_some(now + wait.max(PATIENCE));
     }
 
     /// Where this BACKUP stands in its group.
@@ -125,7 +151,7 @@ impl Backup {
             (Some(master), Some(lower), None) => master.address == lower.address,
             (_, _, _) => false,
         };
-        if !self.overdue && (self.yielded || self.master.is_some() && !fell) {
+        if !self.silent && (self.yielded || self.master.is_some() && !fell) {
             Stand::Follows
         } else if held {
             Stand::Held
@@ -147,8 +173,8 @@ impl Backup {
     }
 
     /// The timer moves by what the skew changed, but never into the past. A MASTER that was weaker
-    /// than we were and no longer is has to be followed, from when it was last heard: its next
-    /// advertisement might come after the timer.
+    /// than we were and no longer is has to be followed, from when it was last heard, or another
+    /// like it: its next advertisement might come after the timer.
     pub(super) fn priority_changed(
         &mut self,
         now: Instant,
@@ -157,7 +183,9 @@ impl Backup {
         ours: Priority,
     ) {
         if let Some(heard) = self.lower.filter(|lower| lower.priority >= ours) {
+            let lower_at = self.lower_at;
             self.follow(heard, settings, ours);
+            self.master_down_at = self.master_down_at + lower_at.since(heard.at);
         } else {
             let skew = |priority| settings.skew_time(priority, self.active_adver_interval);
             self.master_down_at = self.master_down_at - skew(before) + skew(ours);
