@@ -47,15 +47,19 @@ impl Daemon {
     pub(super) fn refresh_links(&mut self) {
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
+                self.links.settle_as_it_is(self.now, link);
+                self.touch(Object::Link(link));
                 self.refresh_sockets(link);
                 self.refresh_routers(link);
+                self.sense_interface(link);
+                self.routes_stale();
                 self.restore_addresses(link);
             }
         }
     }
 
     fn refresh_sockets(&mut self, link: usize) {
-        let (index, up) = (self.links.get(link).index, self.links.get(link).up);
+        let (index, up) = (self.links.get(link).index, self.links.get(link).running);
         for net in
             (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
         {

@@ -49,6 +49,9 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 use teller::Teller;
+use track::ping::Echoes;
+use track::probe::Probe;
+use track::route::Routes;
 use track::Tracker;
 use wheel::Wheel;
 
@@ -64,7 +67,13 @@ enum Source {
     Signals,
     LinkEvents,
     LinkRequests,
+    /// Routes that are tracked.
+    Routes,
+    /// Replies to `track_ping`, of IPv6 or not.
+    Echo(bool),
     Net(usize),
+    /// A connection of `track_tcp`, by the number of its probe.
+    Tcp(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
 }
@@ -73,7 +82,7 @@ impl Source {
     /// A token holds the kind in its upper octet, and below it which one.
     const KIND: usize = 24;
     /// The first token of the children.
-    const CHILD: usize = 2 << Self::KIND;
+    const CHILD: usize = 3 << Self::KIND;
 
     const fn token(self) -> Token {
         Token(match self {
@@ -81,7 +90,11 @@ impl Source {
             Self::Signals => 1,
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
+            Self::Routes => 4,
+            Self::Echo(false) => 5,
+            Self::Echo(true) => 6,
             Self::Net(net) => 1 << Self::KIND | net,
+            Self::Tcp(probe) => 2 << Self::KIND | probe,
             Self::Child(token) => token,
         })
     }
@@ -92,8 +105,11 @@ impl Source {
             (0, 0) => Self::Timer,
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
-            (0, _) => Self::LinkRequests,
+            (0, 3) => Self::LinkRequests,
+            (0, 4) => Self::Routes,
+            (0, echo) => Self::Echo(echo == 6),
             (1, net) => Self::Net(net),
+            (2, probe) => Self::Tcp(probe),
             _ => Self::Child(token.0),
         }
     }
@@ -105,6 +121,10 @@ enum Object {
     Router(usize),
     Notify(usize),
     Check(usize),
+    Probe(usize),
+    /// An interface that has changed, and does not count as changed yet.
+    Link(usize),
+    Routes,
     Interfaces,
     Stop,
 }
@@ -114,6 +134,8 @@ enum Object {
 struct Numbers {
     notify: usize,
     check: usize,
+    probe: usize,
+    link: usize,
     single: usize,
 }
 
@@ -143,6 +165,11 @@ pub struct Daemon {
     tellers: Vec<Teller>,
     trackers: Vec<Tracker>,
     scripts: Vec<Script>,
+    /// `track_tcp`, and behind them `track_ping`.
+    probes: Vec<Probe>,
+    first_ping: usize,
+    echoes: Echoes,
+    routes: Routes,
     numbers: Numbers,
     children: Children,
     announcer: PacketSocket,
@@ -192,6 +219,10 @@ impl Daemon {
             tellers: Vec::new(),
             trackers: Vec::new(),
             scripts: Vec::new(),
+            probes: Vec::new(),
+            first_ping: 0,
+            echoes: Echoes::default(),
+            routes: Routes::default(),
             numbers: Numbers::default(),
             children: Children::new(Source::CHILD),
             announcer: PacketSocket::open()?,
@@ -225,6 +256,8 @@ impl Daemon {
         self.remove_leftovers();
         self.refresh_links();
         self.start_checks();
+        self.start_routes()?;
+        self.start_probes();
         for router in 0..self.routers.len() {
             self.feed(router, Event::Startup { deaf_until: self.now });
         }
@@ -274,7 +307,10 @@ impl Daemon {
             Source::Signals => self.read_signals(),
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
+            Source::Routes => self.read_route_events(),
+            Source::Echo(ipv6) => self.echo_ready(ipv6),
             Source::Net(net) => self.receive(net),
+            Source::Tcp(probe) => self.tcp_ready(probe),
             Source::Child(token) => self.child_ready(token),
         }
     }
@@ -290,6 +326,9 @@ impl Daemon {
             match object {
                 Object::Router(router) => self.router_due(router),
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
+                Object::Probe(probe) => self.probe_due(probe),
+                Object::Link(link) => self.link_due(link),
+                Object::Routes => self.routes_due(),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
                 Object::Stop => self.stop_overdue(),
@@ -301,6 +340,7 @@ impl Daemon {
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
             self.receive(it.net);
+            self.hurry(router);
         }
         self.feed(router, Event::Timer);
     }
@@ -329,24 +369,30 @@ impl Daemon {
     }
 
     fn number(&self, object: Object) -> usize {
-        let Numbers { notify, check, single } = self.numbers;
+        let Numbers { notify, check, probe, link, single } = self.numbers;
         match object {
             Object::Router(router) => router,
             Object::Notify(teller) => notify + teller,
             Object::Check(script) => check + script,
+            Object::Probe(number) => probe + number,
+            Object::Link(number) => link + number,
             Object::Interfaces => single,
             Object::Stop => single + 1,
+            Object::Routes => single + 2,
         }
     }
 
     fn object(&self, number: usize) -> Object {
-        let Numbers { notify, check, single } = self.numbers;
+        let Numbers { notify, check, probe, link, single } = self.numbers;
         match number {
             _ if number < notify => Object::Router(number),
             _ if number < check => Object::Notify(number - notify),
-            _ if number < single => Object::Check(number - check),
+            _ if number < probe => Object::Check(number - check),
+            _ if number < link => Object::Probe(number - probe),
+            _ if number < single => Object::Link(number - link),
             _ if number == single => Object::Interfaces,
-            _ => Object::Stop,
+            _ if number == single + 1 => Object::Stop,
+            _ => Object::Routes,
         }
     }
 
@@ -354,9 +400,11 @@ impl Daemon {
     fn set_numbers(&mut self) {
         let notify = self.routers.len();
         let check = notify + self.tellers.len();
-        let single = check + self.scripts.len();
-        self.numbers = Numbers { notify, check, single };
-        self.wheel.grow(single + 2);
+        let probe = check + self.scripts.len();
+        let link = probe + self.probes.len();
+        let single = link + self.links.len();
+        self.numbers = Numbers { notify, check, probe, link, single };
+        self.wheel.grow(single + 3);
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -364,7 +412,10 @@ impl Daemon {
             Object::Router(router) => self.routers[router].core.deadline(),
             Object::Notify(teller) => self.tellers[teller].notifying.map(|it| it.deadline),
             // When we stop, nothing is checked any more.
-            Object::Check(_) if self.stopping.is_some() => None,
+            Object::Check(_) | Object::Probe(_) | Object::Routes if self.stopping.is_some() => None,
+            Object::Probe(probe) => self.probes[probe].check.deadline(),
+            Object::Link(link) => self.links.settles_at(link),
+            Object::Routes => self.routes.due_at(),
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
             Object::Stop => self.stopping,

@@ -1,7 +1,14 @@
 //! Trackers: whatever can change the priority of an instance or put it in FAULT. A sensor finds out
 //! how a thing is; from here it goes to all who track that thing.
 
+mod interface;
+pub mod ping;
+pub mod probe;
+pub mod route;
+mod tcp;
+
 use super::Daemon;
+use crate::config::{Track, Tracked};
 use crate::vrrp::event::Event;
 use crate::vrrp::tracker::{Effect, Verdict, Weight};
 
@@ -25,6 +32,14 @@ pub struct Tracker {
 pub enum Kind {
     /// `vrrp_script`
     Script(usize),
+    /// `track_interface`: the number in the link table.
+    Interface(usize),
+    /// `track_route`
+    Route(usize),
+    /// `track_tcp`
+    Tcp(usize),
+    /// `track_ping`
+    Ping(usize),
 }
 
 /// Who tracks a thing.
@@ -68,6 +83,10 @@ impl Tracker {
     pub fn label(&self) -> String {
         let kind = match self.kind {
             Kind::Script(_) => "check",
+            Kind::Interface(_) => "interface",
+            Kind::Route(_) => "route",
+            Kind::Tcp(_) => "tcp",
+            Kind::Ping(_) => "ping",
         };
         format!("{kind} {}", self.name)
     }
@@ -84,6 +103,20 @@ impl Sense {
 }
 
 impl Daemon {
+    /// The tracker of what an instance tracks.
+    pub(super) fn tracker_of(&mut self, track: &Track) -> Option<usize> {
+        match &track.tracked {
+            Tracked::Interface(name) => Some(self.interface_tracker(name)),
+            Tracked::Route(number) => self.routes.tracker(*number),
+            Tracked::Tcp(number) => self.probes.get(*number).map(|probe| probe.tracker),
+            // They stand behind those.
+            Tracked::Ping(number) => {
+                self.probes.get(self.first_ping + *number).map(|probe| probe.tracker)
+            }
+            Tracked::File(_) | Tracked::Process(_) => None,
+        }
+    }
+
     /// A sensor has found something out.
     pub(super) fn sense(&mut self, tracker: usize, sense: Sense) {
         self.trackers[tracker].sense = sense;
