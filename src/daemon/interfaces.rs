@@ -52,7 +52,7 @@ impl Daemon {
                 self.refresh_sockets(link);
                 self.refresh_routers(link);
                 self.sense_interface(link);
-                self.routes_stale();
+                self.sense_dev(link);
                 self.restore_addresses(link);
             }
         }

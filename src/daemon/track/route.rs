@@ -175,7 +175,7 @@ impl Routes {
                         done = true;
                         match nl::error_code(message.body) {
                             // There is no such table, or no IPv6.
-                            0 | fib::ENOENT | fib::EAFNOSUPPORT => {}
+                            0 | fib::ENOENT | fib::EAFNOSUPPORT | fib::EOPNOTSUPP => {}
                             errno => return Err(io::Error::from_raw_os_error(errno)),
                         }
                     }
@@ -239,6 +239,13 @@ impl Daemon {
         Ok(())
     }
 
+    /// An interface has changed: `dev` of a route may be another one now.
+    pub(in crate::daemon) fn sense_dev(&mut self, link: usize) {
+        if self.routes.wanted.iter().any(|wanted| wanted.dev == Some(link)) {
+            self.routes_stale();
+        }
+    }
+
     /// Something may have changed.
     pub(in crate::daemon) fn read_route_events(&mut self) {
         if self.routes.drain() {
@@ -247,7 +254,7 @@ impl Daemon {
     }
 
     /// The kernel is asked anew, soon: at once if that was not done for a while.
-    pub(in crate::daemon) fn routes_stale(&mut self) {
+    fn routes_stale(&mut self) {
         if self.routes.sockets.is_none() {
             return;
         }
@@ -261,8 +268,8 @@ impl Daemon {
     pub(in crate::daemon) fn routes_due(&mut self) {
         self.routes.due_at = None;
         self.touch(Object::Routes);
-        // What waits is older than the answer will be.
-        self.routes.drain();
+        // What waits is older than the answer, if that is asked for now.
+        self.routes.stale |= self.routes.drain();
         if self.routes.question.is_none() && !self.routes.stale {
             return;
         }
@@ -312,7 +319,7 @@ impl Daemon {
 }
 
 /// A classic BPF program for events: of routes it lets through those whose prefix has one of these
-/// lengths, and all else. The fields are in our own byte order, which BPF does not know.
+/// lengths, and of all else what can take routes away. The fields are in our own byte order, which BPF does not know.
 fn filter(lengths: &BTreeSet<u8>) -> Vec<Instruction> {
     const LD_H_ABS: u16 = 0x28;
     const LD_B_ABS: u16 = 0x30;
@@ -324,8 +331,10 @@ fn filter(lengths: &BTreeSet<u8>) -> Vec<Instruction> {
     let kind = |kind: u16| u32::from(u16::from_be_bytes(kind.to_ne_bytes()));
     let mut program = vec![
         op(LD_H_ABS, 0, 0, KIND),
-        op(JEQ_K, 2, 0, kind(fib::RTM_NEWROUTE)),
-        op(JEQ_K, 1, 0, kind(fib::RTM_DELROUTE)),
+        op(JEQ_K, 4, 0, kind(fib::RTM_NEWROUTE)),
+        op(JEQ_K, 3, 0, kind(fib::RTM_DELROUTE)),
+        op(JEQ_K, 0, 1, kind(nl::RTM_NEWADDR)),
+        op(RET_K, 0, 0, 0),
         op(RET_K, 0, 0, u32::MAX),
         op(LD_B_ABS, 0, 0, PREFIX_LEN),
     ];
@@ -369,6 +378,7 @@ mod tests {
             (fib::RTM_DELROUTE, 32, false),
             (nl::RTM_NEWLINK, 16, true),
             (nl::RTM_DELADDR, 32, true),
+            (nl::RTM_NEWADDR, 24, false),
         ] {
             let mut message = Vec::new();
             let mut builder = Builder::new(&mut message);

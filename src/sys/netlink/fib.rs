@@ -22,6 +22,8 @@ pub const ENOENT: i32 = libc::ENOENT;
 
 /// There is no such family here.
 pub const EAFNOSUPPORT: i32 = libc::EAFNOSUPPORT;
+/// Nobody knows of such a family here.
+pub const EOPNOTSUPP: i32 = libc::EOPNOTSUPP;
 
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
