@@ -6,11 +6,12 @@ use super::net::Net;
 use super::router::{settings, VirtualRouter};
 use super::teller::Teller;
 use super::track::{Kind, Tracker};
-use super::{checks, Daemon};
+use super::{checks, filter, Daemon};
 use crate::config::{Config, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::time::Instant;
+use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use crate::wire::Family;
 
@@ -26,6 +27,7 @@ impl Daemon {
         self.add_delays(config);
         self.add_routes(config);
         self.add_probes(config);
+        self.prepare_filter(config);
         for instance in &config.vrrp_instance {
             self.add_instance(instance);
             self.tellers.push(Teller::new(
@@ -35,6 +37,7 @@ impl Daemon {
                 script_user,
             ));
         }
+        self.add_fixed(config);
         self.add_groups(config);
         self.group_families();
         self.set_numbers();
@@ -48,9 +51,8 @@ impl Daemon {
     fn add_instance(&mut self, from: &VrrpInstance) {
         let number = self.instances.len();
         let trackers = self.subscribe(number, from);
-        let routers = [Family::V4, Family::V6]
-            .into_iter()
-            .filter(|family| from.addresses(*family).next().is_some())
+        let routers = from
+            .families()
             .map(|family| self.add_router(number, from, family, trackers.len()))
             .collect();
         self.instances.push(Instance {
@@ -77,13 +79,16 @@ impl Daemon {
         let settings = settings(from, family);
         let net = self.net(link, family);
         self.nets[net].add(settings.virtual_router_id, number);
-        let vips = from
+        let mut vips: Vec<usize> = from
             .addresses(family)
             .map(|vip| {
                 let link = vip.dev.as_deref().map_or(link, |dev| self.links.watch(dev));
                 self.addresses.add(link, vip)
             })
             .collect();
+        vips.extend(self.excluded_of(from, link, family));
+        let no_accept = self.no_accept(from, &vips);
+        let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
             instance,
             group: None,
@@ -92,6 +97,8 @@ impl Daemon {
             net,
             link,
             vips,
+            no_accept,
+            fib,
             template: None,
             announcements: Vec::new(),
         });
@@ -156,6 +163,10 @@ impl Daemon {
                 self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
                 slots.push(tracker);
             }
+        }
+        if let Some(tracker) = self.filter.tracker.filter(|_| filter::is_wanted(from)) {
+            self.trackers[tracker].subscribe(instance, slots.len(), Weight::default());
+            slots.push(tracker);
         }
         slots
     }

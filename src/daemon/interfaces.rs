@@ -1,11 +1,11 @@
 //! What changes about interfaces and addresses, and what follows from it.
 
+use super::announcer::Burst;
 use super::{Daemon, Object};
 use crate::sys::raw::RawSocket;
 use crate::vrrp::event::{Event, Link};
 use crate::vrrp::StateName;
-use crate::wire::announce::{gratuitous_arp, ARP_FRAME};
-use std::net::IpAddr;
+use crate::wire::announce::Announcement;
 use std::time::Duration;
 
 /// How often the interfaces are looked after when all is well.
@@ -25,8 +25,10 @@ impl Daemon {
         match self.links.drain_refusals() {
             Ok(refusals) => {
                 for refusal in refusals {
-                    self.addresses.refused(refusal, &mut self.links);
-                    self.upkeep_soon();
+                    if !self.fib.answered(refusal, self.now) {
+                        self.addresses.refused(refusal, &mut self.links);
+                        self.upkeep_soon();
+                    }
                 }
             }
             Err(error) => log::error!("cannot hear what became of a change: {error}"),
@@ -45,6 +47,7 @@ impl Daemon {
 
     /// Looks at every interface of which something was heard.
     pub(super) fn refresh_links(&mut self) {
+        let mut any = false;
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
                 self.links.settle_as_it_is(self.now, link);
@@ -54,7 +57,11 @@ impl Daemon {
                 self.sense_interface(link);
                 self.sense_dev(link);
                 self.restore_addresses(link);
+                any = true;
             }
+        }
+        if any {
+            self.set_routes_again();
         }
     }
 
@@ -120,7 +127,7 @@ impl Daemon {
     fn refresh_router(&mut self, number: usize) {
         let Self { routers, links, addresses, nets, .. } = self;
         let it = &mut routers[number];
-        let source = it.choose_source(links, |address| addresses.contains(address));
+        let source = it.choose_source(links, |address| addresses.is_virtual(address));
         if source != it.core.source() {
             it.prepare_advert(source);
         }
@@ -146,20 +153,20 @@ impl Daemon {
         if self.stopping.is_some() || self.links.get(link).index.is_none() {
             return;
         }
+        let mut bursts = Vec::new();
         for vip in self.addresses.restore(link, &mut self.links) {
             let (link, address) = self.addresses.get(vip);
             let it = self.links.get(link);
             log::warn!("{address} has vanished from {}: putting it back", it.name);
-            let (Some(index), Some(mac), IpAddr::V4(address)) = (it.index, it.mac, address) else {
-                continue;
-            };
-            self.addresses.flush(&mut self.links);
-            if let Err(error) = self.announcer.send(index, &gratuitous_arp(mac, address), ARP_FRAME)
-            {
-                log::debug!("cannot announce {address}: {error}");
-            }
+            let (Some(index), Some(mac)) = (it.index, it.mac) else { continue };
+            let announcement = Announcement::new(mac, address, it.forwarding);
+            Burst::collect(&mut bursts, index, &announcement);
         }
         self.addresses.flush(&mut self.links);
+        for burst in &bursts {
+            self.announcer.add(burst);
+        }
+        self.announcer.flush();
     }
 
     pub(super) fn upkeep_soon(&mut self) {
@@ -191,6 +198,9 @@ impl Daemon {
         for link in 0..self.links.len() {
             self.restore_addresses(link);
         }
+        self.retry_filter();
+        self.set_routes_again();
+        self.put_routes_back();
     }
 
     /// Whether a virtual router is in a state.

@@ -3,7 +3,7 @@
 //! One socket hears events, another makes requests. An event socket that overflowed (ENOBUFS) is a
 //! reason to ask for everything again, not to guess.
 
-use crate::sys::netlink::{self as nl, Builder, Netlink};
+use crate::sys::netlink::{self as nl, forwarding, Builder, Netlink};
 use crate::vrrp::debounce::{self, Debounce};
 use crate::vrrp::time::Instant;
 use std::io;
@@ -36,6 +36,8 @@ pub struct Link {
     pub up: bool,
     /// Its hardware address, if it is one of Ethernet.
     pub mac: Option<[u8; 6]>,
+    /// It forwards IPv6, so it says in neighbour advertisements that it is a router.
+    pub forwarding: bool,
     /// Its addresses, in the kernel's order.
     pub addresses: Vec<Address>,
 }
@@ -55,12 +57,12 @@ pub struct Address {
     pub ours: bool,
 }
 
-/// A request that the kernel refused.
+/// A request that the kernel refused, or acknowledged if that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The sequence number of the request.
     pub seq: u32,
-    /// The error number.
+    /// The error number; 0 if all is well.
     pub errno: i32,
 }
 
@@ -84,7 +86,12 @@ impl Links {
     /// # Errors
     /// What the kernel says.
     pub fn open() -> io::Result<Self> {
-        let groups = [nl::RTNLGRP_LINK, nl::RTNLGRP_IPV4_IFADDR, nl::RTNLGRP_IPV6_IFADDR];
+        let groups = [
+            nl::RTNLGRP_LINK,
+            nl::RTNLGRP_IPV4_IFADDR,
+            nl::RTNLGRP_IPV6_IFADDR,
+            forwarding::RTNLGRP_IPV6_NETCONF,
+        ];
         Ok(Self {
             events: Netlink::open(&groups, EVENT_BUFFER)?,
             requests: Netlink::open(&[], REPLY_BUFFER)?,
@@ -322,7 +329,7 @@ impl Links {
     /// # Errors
     /// What the kernel says of the batch as a whole; then nobody knows what was carried out.
     pub fn submit(&mut self, batch: &[u8]) -> io::Result<()> {
-        let sent = self.requests.send(batch);
+        let sent = nl::chunks(batch).try_for_each(|chunk| self.requests.send(chunk));
         self.stale |= sent.is_err();
         sent
     }
@@ -337,12 +344,11 @@ impl Links {
         match kind {
             nl::RTM_NEWLINK => self.new_link(body),
             nl::RTM_DELLINK => self.del_link(body),
+            forwarding::RTM_NEWNETCONF => self.forwarding(body),
             nl::RTM_NEWADDR | nl::RTM_DELADDR => self.address(kind == nl::RTM_NEWADDR, body),
             nl::NLMSG_ERROR => {
-                let errno = nl::error_code(body);
-                if errno != 0 {
-                    self.refusals.push(Refusal { seq, errno });
-                }
+                // Without an error it is what somebody asked for: an answer in any case.
+                self.refusals.push(Refusal { seq, errno: nl::error_code(body) });
             }
             _ => {}
         }
@@ -359,6 +365,7 @@ impl Links {
                 _ => {}
             }
         }
+        let forwarding = forwarding::of_link(rest);
         let running = info.flags & nl::IFF_UP != 0 && info.flags & nl::IFF_RUNNING != 0;
         for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
             let named = Some(link.name.as_str()) == name;
@@ -371,8 +378,10 @@ impl Links {
                 if link.index != Some(info.index) {
                     link.addresses.clear();
                 }
-                *dirty |= (link.index, link.running, link.mac) != (Some(info.index), running, mac);
-                (link.index, link.running, link.mac) = (Some(info.index), running, mac);
+                let forwarding = forwarding.unwrap_or(link.forwarding);
+                let new = (Some(info.index), running, mac, forwarding);
+                *dirty |= (link.index, link.running, link.mac, link.forwarding) != new;
+                (link.index, link.running, link.mac, link.forwarding) = new;
             }
         }
     }
@@ -386,6 +395,16 @@ impl Links {
         for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
             if link.index == Some(info.index) {
                 *link = Link { name: std::mem::take(&mut link.name), ..Link::default() };
+                *dirty = true;
+            }
+        }
+    }
+
+    fn forwarding(&mut self, body: &[u8]) {
+        let Some((index, forwarding)) = forwarding::of_netconf(body) else { return };
+        for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
+            if link.index == Some(index) && link.forwarding != forwarding {
+                link.forwarding = forwarding;
                 *dirty = true;
             }
         }

@@ -3,10 +3,14 @@
 
 mod act;
 mod addresses;
+mod announcer;
 mod build;
 mod checks;
 mod children;
 mod command;
+mod fib;
+mod filter;
+mod firewall;
 mod group;
 mod instance;
 mod interfaces;
@@ -17,6 +21,7 @@ mod notifying;
 pub mod preflight;
 mod receive;
 mod router;
+mod routes;
 mod script;
 mod status;
 mod stop;
@@ -26,7 +31,6 @@ pub mod wheel;
 
 use crate::config::error::Report;
 use crate::config::Config;
-use crate::sys::packet::PacketSocket;
 use crate::sys::raw::Inbox;
 use crate::sys::signalfd::SignalFd;
 use crate::sys::timerfd::TimerFd;
@@ -35,7 +39,10 @@ use crate::vrrp::event::{Action, Event};
 use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
+use announcer::Announcer;
 use children::Children;
+use fib::Fib;
+use filter::Filter;
 use group::Group;
 use instance::Instance;
 use link::Links;
@@ -43,6 +50,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use net::Net;
 use router::VirtualRouter;
+use routes::Fixed;
 use script::Script;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
 use std::io;
@@ -67,8 +75,10 @@ enum Source {
     Signals,
     LinkEvents,
     LinkRequests,
+    Nftables,
+    RouteEvents,
     /// Routes that are tracked.
-    Routes,
+    TrackedRoutes,
     /// Replies to `track_ping`, of IPv6 or not.
     Echo(bool),
     Net(usize),
@@ -90,9 +100,11 @@ impl Source {
             Self::Signals => 1,
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
-            Self::Routes => 4,
-            Self::Echo(false) => 5,
-            Self::Echo(true) => 6,
+            Self::Nftables => 4,
+            Self::RouteEvents => 5,
+            Self::TrackedRoutes => 6,
+            Self::Echo(false) => 7,
+            Self::Echo(true) => 8,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Tcp(probe) => 2 << Self::KIND | probe,
             Self::Child(token) => token,
@@ -106,8 +118,10 @@ impl Source {
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
             (0, 3) => Self::LinkRequests,
-            (0, 4) => Self::Routes,
-            (0, echo) => Self::Echo(echo == 6),
+            (0, 4) => Self::Nftables,
+            (0, 5) => Self::RouteEvents,
+            (0, 6) => Self::TrackedRoutes,
+            (0, echo) => Self::Echo(echo == 8),
             (1, net) => Self::Net(net),
             (2, probe) => Self::Tcp(probe),
             _ => Self::Child(token.0),
@@ -124,7 +138,7 @@ enum Object {
     Probe(usize),
     /// An interface that has changed, and does not count as changed yet.
     Link(usize),
-    Routes,
+    TrackedRoutes,
     Interfaces,
     Stop,
 }
@@ -155,6 +169,14 @@ pub struct Daemon {
     /// More events of interfaces may be waiting than one turn takes.
     more_link_events: bool,
     addresses: Addresses,
+    filter: Filter,
+    fib: Fib,
+    /// Tells which routes and rules are removed; there are none without it.
+    fib_events: Option<fib::Watch>,
+    /// More of that may be waiting than one turn takes.
+    more_route_events: bool,
+    /// What is static.
+    fixed: Fixed,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -169,12 +191,10 @@ pub struct Daemon {
     probes: Vec<Probe>,
     first_ping: usize,
     echoes: Echoes,
-    routes: Routes,
+    tracked_routes: Routes,
     numbers: Numbers,
     children: Children,
-    announcer: PacketSocket,
-    /// Announcements that are being put together: interface index and frames.
-    burst: (u32, Vec<u8>),
+    announcer: Announcer,
     /// Taken out while its packets are handled.
     inbox: Option<Inbox>,
     /// What the virtual routers want done in this turn, with their numbers.
@@ -211,6 +231,11 @@ impl Daemon {
             links: Links::open()?,
             more_link_events: false,
             addresses: Addresses::default(),
+            filter: Filter::default(),
+            fib: Fib::default(),
+            fib_events: None,
+            more_route_events: false,
+            fixed: Fixed::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -222,11 +247,10 @@ impl Daemon {
             probes: Vec::new(),
             first_ping: 0,
             echoes: Echoes::default(),
-            routes: Routes::default(),
+            tracked_routes: Routes::default(),
             numbers: Numbers::default(),
             children: Children::new(Source::CHILD),
-            announcer: PacketSocket::open()?,
-            burst: (0, Vec::new()),
+            announcer: Announcer::open()?,
             inbox: Some(Inbox::new(INBOX_SLOTS, INBOX_SLOT)),
             pending: Vec::new(),
             actions: Vec::with_capacity(16),
@@ -253,10 +277,13 @@ impl Daemon {
         self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
+        let before_us = self.addresses.any_there(&self.links);
         self.remove_leftovers();
+        self.start_filter(before_us)?;
+        self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
-        self.start_routes()?;
+        self.start_tracked_routes()?;
         self.start_probes();
         for router in 0..self.routers.len() {
             self.feed(router, Event::Startup { deaf_until: self.now });
@@ -275,13 +302,15 @@ impl Daemon {
         while !self.stopped() {
             self.turn(&mut events)?;
         }
+        self.filter.firewall.remove();
         Ok(())
     }
 
     /// One turn of the loop. Packets come before timers, always: a process that was stopped or
     /// starved must hear what it missed before it concludes that nobody spoke.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        let backlog = self.more_link_events || self.nets.iter().any(|net| net.backlog);
+        let more = self.more_link_events || self.more_route_events;
+        let backlog = more || self.nets.iter().any(|net| net.backlog);
         match self.poll.poll(events, backlog.then_some(Duration::ZERO)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
@@ -307,7 +336,9 @@ impl Daemon {
             Source::Signals => self.read_signals(),
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
-            Source::Routes => self.read_route_events(),
+            Source::Nftables => self.read_nftables(),
+            Source::RouteEvents => self.read_route_events(),
+            Source::TrackedRoutes => self.read_tracked_routes(),
             Source::Echo(ipv6) => self.echo_ready(ipv6),
             Source::Net(net) => self.receive(net),
             Source::Tcp(probe) => self.tcp_ready(probe),
@@ -328,7 +359,7 @@ impl Daemon {
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
                 Object::Probe(probe) => self.probe_due(probe),
                 Object::Link(link) => self.link_due(link),
-                Object::Routes => self.routes_due(),
+                Object::TrackedRoutes => self.routes_due(),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
                 Object::Stop => self.stop_overdue(),
@@ -378,7 +409,7 @@ impl Daemon {
             Object::Link(number) => link + number,
             Object::Interfaces => single,
             Object::Stop => single + 1,
-            Object::Routes => single + 2,
+            Object::TrackedRoutes => single + 2,
         }
     }
 
@@ -392,7 +423,7 @@ impl Daemon {
             _ if number < single => Object::Link(number - link),
             _ if number == single => Object::Interfaces,
             _ if number == single + 1 => Object::Stop,
-            _ => Object::Routes,
+            _ => Object::TrackedRoutes,
         }
     }
 
@@ -412,10 +443,10 @@ impl Daemon {
             Object::Router(router) => self.routers[router].core.deadline(),
             Object::Notify(teller) => self.tellers[teller].notifying.map(|it| it.deadline),
             // When we stop, nothing is checked any more.
-            Object::Check(_) | Object::Probe(_) | Object::Routes if self.stopping.is_some() => None,
+            Object::Check(_) | Object::Probe(_) | Object::TrackedRoutes if self.stopping.is_some() => None,
             Object::Probe(probe) => self.probes[probe].check.deadline(),
             Object::Link(link) => self.links.settles_at(link),
-            Object::Routes => self.routes.due_at(),
+            Object::TrackedRoutes => self.tracked_routes.due_at(),
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
             Object::Stop => self.stopping,

@@ -25,7 +25,7 @@ impl Daemon {
         }
         for tracker in &self.trackers {
             let says = match tracker.kind {
-                Kind::Script(_) => continue,
+                Kind::Script(_) | Kind::NoAccept => continue,
                 Kind::Tcp(probe) | Kind::Ping(probe) => self.probes[probe].last_result(),
                 Kind::Interface(_) | Kind::Route(_) => tracker.says.clone(),
             };

@@ -2,11 +2,11 @@
 //! `handle(now, event, &mut out)` and `deadline()`, and nothing here knows a clock, a descriptor or
 //! a log. After construction nothing allocates but the caller's list of actions, which is reused.
 
-mod backup;
 pub mod check;
 pub mod debounce;
 pub mod event;
 pub mod group;
+pub mod process;
 pub mod reason;
 mod remarks;
 pub mod router;
@@ -23,6 +23,8 @@ use core::fmt;
 pub mod bounds {
     /// Virtual addresses of one instance: VRRP counts them in one octet.
     pub const ADDRESSES: usize = crate::wire::MAX_ADDRESSES;
+    /// Lines of a list that is not advertised: routes, rules, excluded and static addresses.
+    pub const LINES: usize = 4096;
     /// Trackers of one instance.
     pub const TRACKERS: usize = 64;
     /// Instances of one daemon.
@@ -33,6 +35,12 @@ pub mod bounds {
     pub const ROUTES: usize = 64;
     /// `track_tcp` of one daemon, each of which has one descriptor at most; and `track_ping`.
     pub const PROBES: usize = 512;
+    /// `track_file` of one daemon.
+    pub const FILES: usize = 256;
+    /// `track_process` of one daemon.
+    pub const PROCESSES: usize = 128;
+    /// Octets of a command line that is compared: name and parameters, each with a NUL behind it.
+    pub const COMMAND_LINE: usize = 1024;
     /// Octets of a name: of an instance, a script, a group.
     pub const NAME: usize = 64;
     /// What a weight may say, either way (V3-019: the sum is clamped to 1..=254 in the end).

@@ -46,6 +46,51 @@ impl Weight {
     }
 }
 
+impl Weight {
+    /// What the number in a file does to whoever tracks it with this weight. It is multiplied by
+    /// the weight and added to the priority; -254 and less is FAULT. With weight 0 any number but 0
+    /// is FAULT; `reverse` makes it the other way round.
+    #[must_use]
+    pub const fn times(self, number: i32) -> Effect {
+        if self.value == 0 {
+            return if (number == 0) == self.reverse { Effect::Fault } else { Effect::Add(0) };
+        }
+        let sign = if self.reverse { -1 } else { 1 };
+        match number as i64 * self.value as i64 * sign {
+            ..=-254 => Effect::Fault,
+            254.. => Effect::Add(bounds::WEIGHT),
+            sum => Effect::Add(sum as i16),
+        }
+    }
+}
+
+/// The number that the content of a file begins with, and 0 if it is empty; `None` if it is no
+/// number. White space and a sign may stand before it, anything behind it. It is decimal, even
+/// with zeros before it, or hexadecimal behind `0x`; what is beyond 32 bits is the largest there is.
+#[must_use]
+pub fn number(content: &[u8]) -> Option<i32> {
+    let text = content.trim_ascii_start();
+    if text.is_empty() {
+        return Some(0);
+    }
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        text => (false, text),
+    };
+    let (base, digits) = match text {
+        [b'0', b'x' | b'X', first, ..] if first.is_ascii_hexdigit() => (16, text.get(2..)?),
+        text => (10, text),
+    };
+    let digit = |byte: &u8| (*byte as char).to_digit(base);
+    digits.first().and_then(digit)?;
+    let number = digits.iter().map_while(digit).fold(0i64, |number, digit| {
+        number.saturating_mul(base.into()).saturating_add(digit.into())
+    });
+    let number = if negative { -number } else { number };
+    Some(number.clamp(i32::MIN.into(), i32::MAX.into()) as i32)
+}
+
 /// What a tracker does to a virtual router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -185,5 +230,67 @@ mod tests {
             assert_eq!(tracker.result(success), changes);
             assert_eq!(tracker.verdict(), verdict);
         }
+    }
+
+    /// keepalived 2.4.3 does the same, but for a sum beyond i32.
+    #[test]
+    fn every_weight_and_number() {
+        use Effect::{Add, Fault};
+        for (value, reverse, number, effect) in [
+            (0, false, 0, Add(0)),
+            (0, false, 1, Fault),
+            (0, false, -1, Fault),
+            (0, true, 0, Fault),
+            (0, true, 7, Add(0)),
+            (1, false, 0, Add(0)),
+            (1, false, 20, Add(20)),
+            (1, false, 253, Add(253)),
+            (1, false, 254, Add(253)),
+            (1, false, i32::MAX, Add(253)),
+            (1, false, -253, Add(-253)),
+            (1, false, -254, Fault),
+            (1, false, i32::MIN, Fault),
+            (1, true, 20, Add(-20)),
+            (1, true, 254, Fault),
+            (-1, true, i32::MIN, Fault),
+            (-1, false, i32::MIN, Add(253)),
+            (-50, false, 1, Add(-50)),
+            (-50, false, 6, Fault),
+            (254, false, -1, Fault),
+            (-254, true, -1, Fault),
+            (-254, false, -1, Add(253)),
+        ] {
+            assert_eq!(weight(value, reverse).times(number), effect, "{value} {reverse} {number}");
+        }
+    }
+
+    #[test]
+    fn numbers_in_files() {
+        for (content, expected) in [
+            ("", Some(0)),
+            (" \n\t", Some(0)),
+            ("5", Some(5)),
+            ("5\n", Some(5)),
+            (" +5 ", Some(5)),
+            ("-5", Some(-5)),
+            ("5 maintenance", Some(5)),
+            ("5.5", Some(5)),
+            ("010", Some(10)),
+            ("0x1f", Some(31)),
+            ("-0X1F", Some(-31)),
+            ("0x", Some(0)),
+            ("0xg", Some(0)),
+            ("99999999999999999999", Some(i32::MAX)),
+            ("-99999999999999999999", Some(i32::MIN)),
+            ("2147483648", Some(i32::MAX)),
+            ("text", None),
+            ("-", None),
+            ("- 5", None),
+            ("+-5", None),
+            ("\0", None),
+        ] {
+            assert_eq!(number(content.as_bytes()), expected, "{content:?}");
+        }
+        assert_eq!(number(&[0xff, b'5']), None);
     }
 }

@@ -154,15 +154,26 @@ fn items(value: &Value) -> Vec<ItemPart<'_>> {
 
 /// Whether each item of a keyword's list stands for itself. The words of a command do not.
 fn is_list(section: &str, word: &str) -> bool {
-    const LISTS: [&str; 6] = [
+    const LISTS: [&str; 11] = [
         "virtual_ipaddress",
+        "virtual_ipaddress_excluded",
+        "virtual_routes",
+        "virtual_rules",
         "track_script",
         "track_interface",
+        "track_file",
+        "track_process",
         "track_route",
         "track_tcp",
         "track_ping",
     ];
-    section == "vrrp_instance" && LISTS.contains(&word)
+    match section {
+        "vrrp_instance" => LISTS.contains(&word),
+        "static_ipaddress" => word == "address",
+        "static_routes" => word == "route",
+        "static_rules" => word == "rule",
+        _ => false,
+    }
 }
 
 /// The offset of the byte behind a place.

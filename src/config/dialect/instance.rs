@@ -3,26 +3,32 @@
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
     Table, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN, MULTICAST,
-    NO_IPV6, OWNER, STRICT, TRACK, UNICAST, WEIGHT, YIELD,
+    OWNER, STRICT, UNICAST, WEIGHT, YIELD,
 };
 
-const ACCEPT: &str = "it is not needed, the MASTER always answers on its addresses";
 const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole seconds, VRRPv3 \
                           hundredths of a second; out of its range it is an error";
-const EXCLUDED: &str = "these addresses are not set, only those of virtual_ipaddress are";
+const EXCLUDED: &str =
+    "an address that somebody else removes is put back without a change of state";
 const EXTRA: &str =
     "addresses on other interfaces are announced like the rest; garp_master_refresh repeats it";
 const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
                     ours, and both become MASTER";
+const UNDEFINED: &str = "one that is not defined is an error; it may be defined further down";
 const INTERFACES: &str = "several that are down are all waited for, and the interface of the \
                           instance may be among them";
 const MAC: &str = "addresses keep the MAC address of their interface, and hosts learn the new one \
                    by gratuitous ARP";
+const NO_ACCEPT: &str =
+    "it needs nftables, and what the addresses send is not dropped; off means off";
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
 const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
                       its turn is skipped";
 const PEER: &str = "adverts go to the multicast group instead, and where multicast does not get \
                     through, every router becomes MASTER";
+const ROUTES: &str =
+    "one that somebody else removes is put back without a change of state, and one \
+                      of two instances stays until both give it up";
 const PRIMARY: &str = "one that does not exist, or has no address to send from, is FAULT all the \
                        same";
 const SECONDARIES: &str =
@@ -45,14 +51,14 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "authentication"             Table    Differs, "with VRRPv3 and with vrrp_strict it is passed over with a warning";
     "auth_hmac"                  Table    Later, HMAC;
     "virtual_ipaddress"          List     Differs, VIPS;
-    "virtual_ipaddress_excluded" List     Later, EXCLUDED;
-    "no_virtual_ipaddress"       Line     Later,
-        "an instance without virtual_ipaddress is an error";
-    "virtual_routes"             List     Later, "no routes are set; a notify script can";
-    "virtual_rules"              List     Later, "no rules are set; a notify script can";
+    "virtual_ipaddress_excluded" List     Differs, EXCLUDED;
+    "no_virtual_ipaddress"       Line     Differs,
+        "for VRRPv2 alone: an advert of VRRPv3 has an address";
+    "virtual_routes"             List     Differs, ROUTES;
+    "virtual_rules"              List     Differs, ROUTES;
     "promote_secondaries"        Line     Later, SECONDARIES;
-    "accept"                     Line     Ignored, ACCEPT;
-    "no_accept"                  Line     Later, "the MASTER answers on its addresses all the same";
+    "accept"                     Line     Differs, "off means no_accept, and both are an error";
+    "no_accept"                  Line     Differs, NO_ACCEPT;
     "native_ipv6"                Line     Ignored,
         "it is not needed, the addresses tell their family";
 
@@ -91,8 +97,8 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "track_script"               List     Differs,
         "a script that is not defined is an error; it may be defined further down";
     "track_interface"            List     Differs, INTERFACES;
-    "track_file"                 List     Later, TRACK;
-    "track_process"              List     Later, TRACK;
+    "track_file"                 List     Differs, UNDEFINED;
+    "track_process"              List     Differs, UNDEFINED;
     "track_bfd"                  List     Ignored, BFD;
     "dont_track_primary"         Line     Differs, PRIMARY;
     "linkbeat_use_polling"       Line     Ignored, LINKBEAT;
@@ -138,23 +144,21 @@ const AUTH_HMAC: Table = rows! { "auth_hmac":
 };
 
 const VIRTUAL_IPADDRESS: Table = rows! { "virtual_ipaddress":
-    "dev"                        Line     Differs,
-        "the interface is not tracked: if it is down, the instance stays what it is";
+    "dev"                        Line     Same, "";
     "label"                      Line     Same, "";
     "brd"                        Line     Differs, "with - there is none";
     "broadcast"                  Line     Differs, "with - there is none";
     "scope"                      Line     Differs,
         "global, site, link, host or a number; other names are errors";
-    "no_track"                   Line     Ignored,
-        "it is not needed, dev is not tracked, and an address that vanishes is put back";
-    "peer"                       Line     Later, "the address gets no peer";
-    "preferred_lft"              Line     Later, "addresses may always be used to send from";
-    "noprefixroute"              Line     Later,
-        "the kernel makes a route to the network of the address";
-    "autojoin"                   Line     Later, "no multicast group is joined";
-    "home"                       Line     Later, NO_IPV6;
-    "-nodad"                     Line     Later, NO_IPV6;
-    "mngtmpaddr"                 Line     Later, NO_IPV6;
+    "no_track"                   Line     Differs,
+        "an address that vanishes is put back all the same";
+    "peer"                       Line     Same, "";
+    "preferred_lft"              Line     Same, "";
+    "noprefixroute"              Line     Same, "";
+    "autojoin"                   Line     Same, "";
+    "home"                       Line     Same, "";
+    "-nodad"                     Line     Same, "";
+    "mngtmpaddr"                 Line     Same, "";
     "use_vmac"                   Line     Later, MAC;
 };
 
@@ -174,12 +178,6 @@ const TRACK_INTERFACE: Table = rows! { "track_interface":
     "reverse"                    Line     Same, "";
 };
 
-const TRACK_PROCESS: Table = rows! { "track_process":
-    "weight"                     Line     Later, TRACK;
-    "reverse"                    Line     Later, TRACK;
-    "noreverse"                  Line     Later, TRACK;
-};
-
 const TRACK_BFD: Table = rows! { "track_bfd":
     "weight"                     Line     Ignored, BFD;
     "reverse"                    Line     Ignored, BFD;
@@ -194,6 +192,5 @@ pub(super) const TABLES: &[Table] = &[
     UNICAST_PEER,
     TRACK_SCRIPT,
     TRACK_INTERFACE,
-    TRACK_PROCESS,
     TRACK_BFD,
 ];

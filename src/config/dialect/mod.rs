@@ -24,6 +24,7 @@ mod global_defs;
 mod instance;
 mod outermost;
 mod rest;
+mod routes;
 
 use Support::{Differs, Ignored, Later, Refused, Renamed, Same};
 
@@ -140,10 +141,9 @@ const MULTICAST: &str = "adverts go to 224.0.0.18, and only those sent there are
 const NO_IPV6: &str = "there is no IPv6 yet";
 const OWNER: &str = "an owner ignores adverts in VRRPv2 and heeds them in VRRPv3";
 const PACE: &str = "announcements follow each other without a pause";
-const STATIC: &str = "nothing static is set; leave that to the configuration of the network";
+const STATIC: &str = "no instance depends on what is static";
 const STRICT: &str = "nothing is refused but what vipd always refuses, and the MASTER answers on \
                       its addresses";
-const TRACK: &str = "only scripts are tracked, and the interface of the instance";
 const UNICAST: &str = "adverts are multicast alone, from whatever address they come";
 const WEIGHT: &str =
     "a MASTER advertises its new priority at once, and a better BACKUP then waits \
@@ -152,9 +152,6 @@ const YIELD: &str = "a MASTER that hears a higher priority gives way without a l
 
 /// Words of vipd alone that are yet to come.
 const COMING: &[Table] = &[
-    rows! { "":
-        "track_process"      NamedSection   Later, TRACK;
-    },
     rows! { "global_defs":
         "net_namespace"      Line           Later, "start vipd in the namespace instead";
         "instance"           Line           Later,
@@ -179,6 +176,9 @@ const OWN: &[Table] = &[
         "track_route"        NamedSection   Same, "";
         "track_tcp"          NamedSection   Same, "";
         "track_ping"         NamedSection   Same, "";
+    },
+    rows! { "track_process":
+        "interval"           Line           Same, "";
     },
     rows! { "track_route":
         "to"                 Line           Same, "";
@@ -210,6 +210,7 @@ const OWN: &[Table] = &[
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
         "notify_timeout"     Line           Same, "";
+        "no_accept_failure"  Line           Same, "";
     },
     rows! { "vrrp_script":
         "only_while"         Line           Same, "";
@@ -235,7 +236,8 @@ const TRANSLATED: &[(&str, &str, &str)] = &[
 
 /// The words of keepalived.
 fn tables() -> impl Iterator<Item = &'static Table> {
-    let tables = [outermost::TABLES, global_defs::TABLES, instance::TABLES, rest::TABLES];
+    let tables =
+        [outermost::TABLES, global_defs::TABLES, instance::TABLES, routes::TABLES, rest::TABLES];
     tables.into_iter().flatten()
 }
 
@@ -271,6 +273,12 @@ pub fn absent(section: &str, word: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a word that is renamed is the one that keepalived has now.
+#[must_use]
+pub fn is_current(word: &str) -> bool {
+    word == "vrrp_track_process"
+}
+
 /// Why a syntax of our own does not take a word of keepalived: the message, and what to write
 /// instead, which may be empty. `None` if it is no such word.
 #[must_use]
@@ -282,6 +290,7 @@ pub fn refusal(section: &str, word: &str) -> Option<(String, String)> {
     let Row { support, note, .. } = find(section, word)?;
     let message = match support {
         Same | Differs => return None,
+        Renamed if is_current(word) => format!("{word} is {note} here"),
         Renamed => format!("{word} is an old word for {note}"),
         Later => format!("{word} is not supported yet: {note}"),
         Ignored | Refused => format!("{word} is not supported: {note}"),
@@ -301,6 +310,9 @@ mod tests {
     /// Words of the tables of TOML, which lines do without.
     const OF_TABLES: &[(&str, &str)] = &[
         ("virtual_ipaddress", "address"),
+        ("static_ipaddress", "address"),
+        ("static_routes", "route"),
+        ("static_rules", "rule"),
         ("track_script", "name"),
         ("track_interface", "name"),
         ("interface_up_down_delays", "down_delay"),
@@ -318,6 +330,8 @@ mod tests {
     fn is_read_elsewhere(row: &Row) -> bool {
         row.word.starts_with("include") && row.section.is_empty()
             || (row.section, row.word) == ("track_script", "noreverse")
+            || matches!(row.section, "track_file" | "track_process")
+                && matches!(row.word, "reverse" | "noreverse")
             || TRANSLATED.iter().any(|(home, word, _)| (*home, *word) == (row.section, row.word))
     }
 

@@ -1,7 +1,7 @@
 //! What stands outside of any braces.
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
-use super::{Table, BFD, IPVS, LINKBEAT, PACE, STATIC, TRACK};
+use super::{Table, BFD, IPVS, LINKBEAT, PACE, STATIC};
 
 const NAMESPACE: &str = "vipd stays in the network namespace it was started in, and takes the \
                          addresses there; start it in the right one with ip netns exec";
@@ -20,15 +20,17 @@ pub(super) const TABLES: &[Table] = &[rows! { "":
     "vrrp_script"              NamedSection  Same, "";
     "vrrp_instance"            NamedSection  Same, "";
     "vrrp_sync_group"          NamedSection  Later, GROUP;
-    "track_file"               NamedSection  Later, TRACK;
+    "track_file"               NamedSection  Same, "";
     "vrrp_track_file"          NamedSection  Renamed, "track_file";
-    "vrrp_track_process"       NamedSection  Later, TRACK;
+    "vrrp_track_process"       NamedSection  Renamed, "track_process";
+    "track_process"            NamedSection  Differs,
+        "the name that vipd has for vrrp_track_process; both are taken";
     "interface_up_down_delays" List          Differs,
         "without an up delay it is as long as the down delay, as the manual of keepalived says";
     "garp_group"               Section       Later, PACE;
-    "static_ipaddress"         List          Later, STATIC;
-    "static_routes"            List          Later, STATIC;
-    "static_rules"             List          Later, STATIC;
+    "static_ipaddress"         List          Same, "";
+    "static_routes"            List          Differs, "as virtual_routes";
+    "static_rules"             List          Differs, "as virtual_rules";
     "track_group"              NamedSection  Later, STATIC;
     "bfd_instance"             NamedSection  Ignored, BFD;
     "linkbeat_interfaces"      List          Ignored, LINKBEAT;

@@ -1,7 +1,7 @@
 //! The other sections: checks, groups, trackers, and what is static.
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
-use super::{Table, BFD, IPVS, MAIL, PACE, STATIC, TRACK, WEIGHT};
+use super::{Table, BFD, IPVS, MAIL, PACE, STATIC, WEIGHT};
 
 const MEMBERS: &str = "its instances do not move together";
 const SCRIPT: &str = "it must be there and safe to run; one that cannot be run has failed";
@@ -41,23 +41,27 @@ const VRRP_SYNC_GROUP: Table = rows! { "vrrp_sync_group":
 };
 
 const TRACK_FILE: Table = rows! { "track_file":
-    "file"                       Line     Later, TRACK;
-    "weight"                     Line     Later, TRACK;
-    "reverse"                    Line     Later, TRACK;
-    "noreverse"                  Line     Later, TRACK;
-    "init_file"                  Line     Later, "the file is not made";
+    "file"                       Line     Differs,
+        "its folder may be missing, and move; numbers are decimal or 0x, and 010 is 10";
+    "weight"                     Line     Differs, WEIGHT;
+    "reverse"                    Line     Same, "";
+    "noreverse"                  Line     Same, "";
+    "init_file"                  Line     Differs, "a symbolic link is not followed";
 };
 
-const VRRP_TRACK_PROCESS: Table = rows! { "vrrp_track_process":
-    "process"                    Line     Later, TRACK;
-    "param_match"                Line     Later, TRACK;
-    "weight"                     Line     Later, TRACK;
-    "quorum"                     Line     Later, TRACK;
-    "quorum_max"                 Line     Later, TRACK;
-    "delay"                      Line     Later, TRACK;
-    "terminate_delay"            Line     Later, TRACK;
-    "fork_delay"                 Line     Later, TRACK;
-    "full_command"               Line     Later, TRACK;
+const TRACK_PROCESS: Table = rows! { "track_process":
+    "process"                    Line     Differs,
+        "of a name that is longer than the kernel's the first 15 bytes are compared";
+    "param_match"                Line     Same, "";
+    "weight"                     Line     Differs, WEIGHT;
+    "reverse"                    Line     Same, "";
+    "noreverse"                  Line     Same, "";
+    "quorum"                     Line     Same, "";
+    "quorum_max"                 Line     Same, "";
+    "delay"                      Line     Same, "";
+    "terminate_delay"            Line     Differs, "it holds whatever way a process has gone";
+    "fork_delay"                 Line     Differs, "it holds whatever way a process has come";
+    "full_command"               Line     Same, "";
 };
 
 const GARP_GROUP: Table = rows! { "garp_group":
@@ -69,10 +73,6 @@ const GARP_GROUP: Table = rows! { "garp_group":
 
 const TRACK_GROUP: Table = rows! { "track_group":
     "group"                      List     Later, STATIC;
-};
-
-const STATIC_IPADDRESS: Table = rows! { "static_ipaddress":
-    "track_group"                Line     Later, STATIC;
 };
 
 const BFD_INSTANCE: Table = rows! { "bfd_instance":
@@ -97,9 +97,8 @@ pub(super) const TABLES: &[Table] = &[
     VRRP_SCRIPT,
     VRRP_SYNC_GROUP,
     TRACK_FILE,
-    VRRP_TRACK_PROCESS,
+    TRACK_PROCESS,
     GARP_GROUP,
     TRACK_GROUP,
-    STATIC_IPADDRESS,
     BFD_INSTANCE,
 ];

@@ -4,7 +4,7 @@
 use super::block::Statement;
 use super::define::has_reference;
 use super::{command, habit, translate};
-use crate::config::dialect::{find_known as find, known, Form, Row, Support};
+use crate::config::dialect::{find_known as find, is_current, known, Form, Row, Support};
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
 use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
@@ -54,7 +54,31 @@ impl Shaper<'_> {
             super::delays::sections(statement, &mut self.tree, self.report);
             return;
         }
+        if row.form == Form::List {
+            self.outermost_list(row.word, keyword, statement);
+            return;
+        }
         self.section(row, statement);
+    }
+
+    /// A list outside of any section is the only entry of a section here.
+    fn outermost_list(&mut self, section: &'static str, keyword: Word, statement: Statement) {
+        let Some((_, key)) = schema::keywords().find(|(home, _)| *home == section) else {
+            return;
+        };
+        if statement.block.is_none() {
+            let help = self.report.example_section(section, false);
+            let message = format!("a {{ is missing behind {section}");
+            self.report.error(keyword.place, message).help(help);
+            return;
+        }
+        let value = self.list("", &keyword, statement);
+        let entry = Entry { word: Word { text: key.into(), place: keyword.place }, value };
+        let same = |known: &&mut Section| known.keyword.text == section;
+        match self.tree.sections.iter_mut().find(same) {
+            Some(known) => add(entry, &mut known.entries, self.report),
+            None => self.tree.sections.push(Section { keyword, name: None, entries: vec![entry] }),
+        }
     }
 
     /// What there is to know of a word; an error if nothing.
@@ -63,8 +87,10 @@ impl Shaper<'_> {
         match row.map(|row| (row, row.support)) {
             Some((row, Support::Renamed)) => {
                 let now = row.note;
-                let message = format!("{} is an old word for {now}", word.text);
-                self.report.warning(word.place, message).help(format!("write {now}"));
+                if !is_current(&word.text) {
+                    let message = format!("{} is an old word for {now}", word.text);
+                    self.report.warning(word.place, message).help(format!("write {now}"));
+                }
                 Some(find(section, now).unwrap_or(row))
             }
             Some((row, _)) => Some(row),

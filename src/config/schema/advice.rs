@@ -56,6 +56,10 @@ fn tracked(config: &Config) -> Vec<bool> {
 /// The other things that are not tracked: name and place.
 fn untracked(config: &Config) -> Vec<(&str, Place)> {
     let all = || config.vrrp_instance.iter().flat_map(|instance| &instance.track);
+    let files = config.track_file.iter().enumerate();
+    let files = files.map(|(at, it)| (it.name.as_str(), it.place, Tracked::File(at)));
+    let processes = config.track_process.iter().enumerate();
+    let processes = processes.map(|(at, it)| (it.name.as_str(), it.place, Tracked::Process(at)));
     let routes = config.track_route.iter().enumerate();
     let routes = routes.map(|(at, it)| (it.name.as_str(), it.place, Tracked::Route(at)));
     let tcp = config.track_tcp.iter().enumerate();
@@ -63,7 +67,12 @@ fn untracked(config: &Config) -> Vec<(&str, Place)> {
     let ping = config.track_ping.iter().enumerate();
     let ping = ping.map(|(at, it)| (it.name.as_str(), it.place, Tracked::Ping(at)));
     let used: BTreeSet<_> = all().map(|track| &track.tracked).collect();
-    let unused = routes.chain(tcp).chain(ping).filter(|(.., it)| !used.contains(it));
+    let unused = files
+        .chain(processes)
+        .chain(routes)
+        .chain(tcp)
+        .chain(ping)
+        .filter(|(.., it)| !used.contains(it));
     unused.map(|(name, place, _)| (name, place)).collect()
 }
 
@@ -133,7 +142,9 @@ fn priority(instance: &VrrpInstance, track: &TrackScript, verdict: Verdict) -> i
             sum += i32::from(add);
         }
     }
-    for other in &instance.track {
+    // A file has 0 in it as a rule.
+    let others = instance.track.iter().filter(|it| !matches!(it.tracked, Tracked::File(_)));
+    for other in others {
         if let Effect::Add(add) = other.weight.effect(Verdict::Up) {
             sum += i32::from(add);
         }

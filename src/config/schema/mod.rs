@@ -1,19 +1,28 @@
 //! [`Tree`] to [`Config`]: every keyword, what it takes, what it is by default, and what fits
 //! together.
 
+mod accept;
 mod address;
+mod address_part;
 mod advice;
 mod command;
 mod compare;
+mod fixed;
+mod implicit;
 mod instance;
 mod interface_delays;
 mod probe;
+mod route;
+mod rule;
 mod script;
 mod settings;
 pub(super) mod table;
 mod track;
+mod track_file;
+mod track_process;
 mod tracked;
 pub(super) mod value;
+pub(super) mod words;
 
 use super::dialect::refusal;
 use super::error::{quote, Place, Report};
@@ -28,6 +37,7 @@ use table::{GLOBAL_DEFS, SECTIONS, TABLES};
 use tracked::Found;
 pub(super) use value::did_you_mean;
 pub use value::{time, truth};
+pub use words::words_of;
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
 pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -75,12 +85,18 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     let readable: Vec<_> = vrrp_instance.iter().flatten().collect();
     compare::routers(&readable, &notes.routers, report);
     compare::addresses(&readable, report);
+    let (static_ipaddress, static_routes, static_rules) = fixed::read(tree, report);
     let interface_up_down_delays = interface_delays::read(tree, &readable, report);
     let config = Config {
+        static_ipaddress,
+        static_routes,
+        static_rules,
         global_defs: global_defs(&globals, report),
         vrrp_script: found.scripts.readable(),
         vrrp_instance: vrrp_instance.into_iter().flatten().collect(),
         vrrp_sync_group: Vec::new(),
+        track_file: found.files.readable(),
+        track_process: found.processes.readable(),
         track_route: found.routes.readable(),
         track_tcp: found.tcp.readable(),
         track_ping: found.ping.readable(),
@@ -195,7 +211,11 @@ fn global_defs(globals: &Settings<'_>, report: &mut Report) -> GlobalDefs {
                        others could change is refused";
         report.warning(globals.place_of("enable_script_security"), message);
     }
-    GlobalDefs { router_id: globals.text("router_id"), script_user: globals.user("script_user") }
+    GlobalDefs {
+        router_id: globals.text("router_id"),
+        script_user: globals.user("script_user"),
+        no_accept_failure: accept::failure(globals),
+    }
 }
 
 #[cfg(test)]

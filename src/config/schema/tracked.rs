@@ -4,10 +4,12 @@ use super::advice::Notes;
 use super::settings::Settings;
 use super::track::{self, Known, List};
 use super::value::is_interface;
-use super::{named, probe, script};
+use super::{named, probe, script, track_file, track_process};
 use crate::config::error::{quote, Report};
 use crate::config::tree::{Section, Tree, Word};
-use crate::config::{Track, TrackPing, TrackRoute, TrackTcp, Tracked, VrrpScript};
+use crate::config::{
+    Track, TrackFile, TrackPing, TrackProcess, TrackRoute, TrackTcp, Tracked, VrrpScript,
+};
 use crate::vrrp::bounds;
 use crate::vrrp::tracker::Weight;
 use std::collections::BTreeMap;
@@ -52,6 +54,10 @@ impl<'a, T> Kind<'a, T> {
 pub struct Found<'a> {
     /// `vrrp_script`
     pub scripts: Kind<'a, VrrpScript>,
+    /// `track_file`
+    pub files: Kind<'a, TrackFile>,
+    /// `track_process`
+    pub processes: Kind<'a, TrackProcess>,
     /// `track_route`
     pub routes: Kind<'a, TrackRoute>,
     /// `track_tcp`
@@ -70,6 +76,13 @@ impl<'a> Found<'a> {
                 report,
                 |name, it, report| script::read(name, it, notes, report),
             ),
+            files: Kind::read(tree, ("track_file", bounds::FILES), report, track_file::read),
+            processes: Kind::read(
+                tree,
+                ("track_process", bounds::PROCESSES),
+                report,
+                track_process::read,
+            ),
             routes: Kind::read(tree, ("track_route", bounds::ROUTES), report, probe::route),
             tcp: Kind::read(tree, ("track_tcp", bounds::PROBES), report, probe::tcp),
             ping: Kind::read(tree, ("track_ping", bounds::PROBES), report, probe::ping),
@@ -80,6 +93,8 @@ impl<'a> Found<'a> {
     pub fn sensors(&self) -> Sensors<'_> {
         Sensors {
             scripts: self.scripts.known(|it| it.weight),
+            files: self.files.known(|it| it.weight),
+            processes: self.processes.known(|it| it.weight),
             routes: self.routes.known(|it| it.weight),
             tcp: self.tcp.known(|it| it.schedule.weight),
             ping: self.ping.known(|it| it.schedule.weight),
@@ -91,6 +106,8 @@ impl<'a> Found<'a> {
 pub struct Sensors<'a> {
     /// `vrrp_script`
     pub scripts: Known<'a>,
+    files: Known<'a>,
+    processes: Known<'a>,
     routes: Known<'a>,
     tcp: Known<'a>,
     ping: Known<'a>,
@@ -105,16 +122,19 @@ pub fn read(
 ) -> Vec<Track> {
     let mut all = interfaces(settings, own, report);
     type Make = fn(usize) -> Tracked;
-    let lists: [(&Known<'_>, Make); 3] = [
-        (&sensors.routes, Tracked::Route),
-        (&sensors.tcp, Tracked::Tcp),
-        (&sensors.ping, Tracked::Ping),
+    let lists: [(&Known<'_>, i16, Make); 5] = [
+        (&sensors.files, bounds::HEAVIEST, Tracked::File),
+        (&sensors.processes, bounds::HEAVIEST, Tracked::Process),
+        (&sensors.routes, bounds::WEIGHT, Tracked::Route),
+        (&sensors.tcp, bounds::WEIGHT, Tracked::Tcp),
+        (&sensors.ping, bounds::WEIGHT, Tracked::Ping),
     ];
-    for (known, make) in lists {
-        let list = known.read(settings, (known.section, bounds::WEIGHT), report);
+    for (known, most, make) in lists {
+        let list = known.read(settings, (known.section, most), report);
         all.extend(list.into_iter().map(|(index, weight, place)| Track {
             tracked: make(index),
             weight,
+            implicit: false,
             place,
         }));
     }
@@ -143,7 +163,7 @@ fn interfaces(settings: &Settings<'_>, own: Option<&str>, report: &mut Report) -
         }
         let tracked = Tracked::Interface(name.text.clone());
         let weight = entry.weight(Weight::default());
-        found.push(Track { tracked, weight, place: entry.place });
+        found.push(Track { tracked, weight, implicit: false, place: entry.place });
     }
     found
 }

@@ -40,6 +40,8 @@ pub enum Kind {
     Tcp(usize),
     /// `track_ping`
     Ping(usize),
+    /// Whether the kernel drops what instances with `no_accept` do not accept.
+    NoAccept,
 }
 
 /// Who tracks a thing.
@@ -81,14 +83,14 @@ impl Tracker {
     /// What it is called in the log: `check web`.
     #[must_use]
     pub fn label(&self) -> String {
-        let kind = match self.kind {
-            Kind::Script(_) => "check",
-            Kind::Interface(_) => "interface",
-            Kind::Route(_) => "route",
-            Kind::Tcp(_) => "tcp",
-            Kind::Ping(_) => "ping",
-        };
-        format!("{kind} {}", self.name)
+        match self.kind {
+            Kind::Script(_) => format!("check {}", self.name),
+            Kind::Interface(_) => format!("interface {}", self.name),
+            Kind::Route(_) => format!("route {}", self.name),
+            Kind::Tcp(_) => format!("tcp {}", self.name),
+            Kind::Ping(_) => format!("ping {}", self.name),
+            Kind::NoAccept => self.name.clone(),
+        }
     }
 }
 
@@ -107,7 +109,7 @@ impl Daemon {
     pub(super) fn tracker_of(&mut self, track: &Track) -> Option<usize> {
         match &track.tracked {
             Tracked::Interface(name) => Some(self.interface_tracker(name)),
-            Tracked::Route(number) => self.routes.tracker(*number),
+            Tracked::Route(number) => self.tracked_routes.tracker(*number),
             Tracked::Tcp(number) => self.probes.get(*number).map(|probe| probe.tracker),
             // They stand behind those.
             Tracked::Ping(number) => {

@@ -220,83 +220,83 @@ impl Daemon {
             self.trackers.push(Tracker::new(Kind::Route(number), name));
             let dev = dev.as_deref().map(|dev| self.links.watch(dev));
             let (to, table, via) = (*to, *table, *via);
-            self.routes.wanted.push(Wanted { to, table, via, dev, tracker, found: false });
+            self.tracked_routes.wanted.push(Wanted { to, table, via, dev, tracker, found: false });
         }
     }
 
     /// Asks for the first time, and waits for the answer: nobody becomes MASTER before it is known.
-    pub(in crate::daemon) fn start_routes(&mut self) -> io::Result<()> {
-        if self.routes.wanted.is_empty() {
+    pub(in crate::daemon) fn start_tracked_routes(&mut self) -> io::Result<()> {
+        if self.tracked_routes.wanted.is_empty() {
             return Ok(());
         }
-        self.routes.open()?;
-        if let Some(sockets) = &self.routes.sockets {
-            self.watch(sockets.events.as_raw_fd(), Source::Routes)?;
+        self.tracked_routes.open()?;
+        if let Some(sockets) = &self.tracked_routes.sockets {
+            self.watch(sockets.events.as_raw_fd(), Source::TrackedRoutes)?;
         }
-        self.routes.ask(self.now)?;
-        while !self.routes.read(&self.links)? {}
+        self.tracked_routes.ask(self.now)?;
+        while !self.tracked_routes.read(&self.links)? {}
         self.routes_known();
         Ok(())
     }
 
     /// An interface has changed: `dev` of a route may be another one now.
     pub(in crate::daemon) fn sense_dev(&mut self, link: usize) {
-        if self.routes.wanted.iter().any(|wanted| wanted.dev == Some(link)) {
+        if self.tracked_routes.wanted.iter().any(|wanted| wanted.dev == Some(link)) {
             self.routes_stale();
         }
     }
 
     /// Something may have changed.
-    pub(in crate::daemon) fn read_route_events(&mut self) {
-        if self.routes.drain() {
+    pub(in crate::daemon) fn read_tracked_routes(&mut self) {
+        if self.tracked_routes.drain() {
             self.routes_stale();
         }
     }
 
     /// The kernel is asked anew, soon: at once if that was not done for a while.
     fn routes_stale(&mut self) {
-        if self.routes.sockets.is_none() {
+        if self.tracked_routes.sockets.is_none() {
             return;
         }
-        self.routes.stale = true;
+        self.tracked_routes.stale = true;
         // A pause that is running, or an answer that is being read, comes first.
-        self.routes.due_at.get_or_insert(self.now);
-        self.touch(Object::Routes);
+        self.tracked_routes.due_at.get_or_insert(self.now);
+        self.touch(Object::TrackedRoutes);
     }
 
     /// It is time to ask, or to read on.
     pub(in crate::daemon) fn routes_due(&mut self) {
-        self.routes.due_at = None;
-        self.touch(Object::Routes);
+        self.tracked_routes.due_at = None;
+        self.touch(Object::TrackedRoutes);
         // What waits is older than the answer, if that is asked for now.
-        self.routes.stale |= self.routes.drain();
-        if self.routes.question.is_none() && !self.routes.stale {
+        self.tracked_routes.stale |= self.tracked_routes.drain();
+        if self.tracked_routes.question.is_none() && !self.tracked_routes.stale {
             return;
         }
-        let asked = match self.routes.question {
+        let asked = match self.tracked_routes.question {
             Some(_) => Ok(()),
-            None => self.routes.ask(self.now),
+            None => self.tracked_routes.ask(self.now),
         };
-        match asked.and_then(|()| self.routes.read(&self.links)) {
+        match asked.and_then(|()| self.tracked_routes.read(&self.links)) {
             Ok(true) => self.routes_known(),
-            Ok(false) => self.routes.due_at = Some(self.now),
+            Ok(false) => self.tracked_routes.due_at = Some(self.now),
             Err(error) => {
                 log::error!("cannot read the routes: {error}; trying again");
-                self.routes.question = None;
-                self.routes.stale = true;
-                self.routes.due_at = Some(self.now + Duration::from_secs(1));
+                self.tracked_routes.question = None;
+                self.tracked_routes.stale = true;
+                self.tracked_routes.due_at = Some(self.now + Duration::from_secs(1));
             }
         }
     }
 
     /// The answer is complete.
     fn routes_known(&mut self) {
-        let began = self.routes.question.take().map_or(self.now, |question| question.began);
+        let began = self.tracked_routes.question.take().map_or(self.now, |question| question.began);
         // The longer the answer, the rarer the question: at most a quarter of our time.
         let took = crate::daemon::now().since(began);
-        self.routes.due_at = Some(self.now + PAUSE.max(took * 3));
-        for number in 0..self.routes.wanted.len() {
-            let wanted = &self.routes.wanted[number];
+        self.tracked_routes.due_at = Some(self.now + PAUSE.max(took * 3));
+        for number in 0..self.tracked_routes.wanted.len() {
+            let wanted = &self.tracked_routes.wanted[number];
             let verdict = if wanted.found { Verdict::Up } else { Verdict::Down };
             let (tracker, sense) = (wanted.tracker, Sense::Verdict(verdict));
             let before = std::mem::replace(&mut self.trackers[tracker].sense, sense);

@@ -3,7 +3,7 @@
 mod child;
 
 use super::user::{effective_gid, effective_uid, Identity};
-use super::{cvt, cvt_len, if_ready, pipe, retry};
+use super::{cvt, cvt_len, if_ready, owned, pipe, retry};
 use child::{clone, Plan};
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -178,6 +178,17 @@ impl Child {
             (_, _) => Some(Exit::Signal(status)),
         })
     }
+}
+
+/// A descriptor of any process, which becomes readable when it has ended.
+///
+/// # Errors
+/// ESRCH if there is no such process (a thread is none), ENOSYS before Linux 5.3, EMFILE.
+pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: the call has no pointers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::c_int, 0) };
+    // Close-on-exec comes with it.
+    owned(fd as libc::c_int)
 }
 
 /// Reads what a child has printed; `None` if there is nothing now, 0 if there is nothing any more.

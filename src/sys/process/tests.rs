@@ -250,3 +250,16 @@ fn many_children_one_after_the_other_leave_no_descriptor() {
         assert!(Instant::now() < patience, "{before} before, {} now", count());
     }
 }
+
+#[test]
+fn the_end_of_any_process_is_told() {
+    use std::os::fd::AsFd;
+    let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let fd = pidfd(child.id()).unwrap();
+    assert!(!super::super::poll_readable(fd.as_fd(), 0).unwrap());
+    child.kill().unwrap();
+    // Even before anybody has waited for it.
+    assert!(super::super::poll_readable(fd.as_fd(), 20_000).unwrap());
+    child.wait().unwrap();
+    assert_eq!(pidfd(child.id()).unwrap_err().raw_os_error(), Some(libc::ESRCH));
+}
