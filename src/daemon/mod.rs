@@ -443,7 +443,11 @@ impl Daemon {
             Object::Router(router) => self.routers[router].core.deadline(),
             Object::Notify(teller) => self.tellers[teller].notifying.map(|it| it.deadline),
             // When we stop, nothing is checked any more.
-            Object::Check(_) | Object::Probe(_) | Object::TrackedRoutes if self.stopping.is_some() => None,
+            Object::Check(_) | Object::Probe(_) | Object::TrackedRoutes
+                if self.stopping.is_some() =>
+            {
+                None
+            }
             Object::Probe(probe) => self.probes[probe].check.deadline(),
             Object::Link(link) => self.links.settles_at(link),
             Object::TrackedRoutes => self.tracked_routes.due_at(),

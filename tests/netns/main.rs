@@ -19,5 +19,8 @@ mod rules;
 mod scripts;
 mod seed;
 mod setup;
+mod track_hosts;
+mod track_interface;
+mod track_route;
 mod uci;
 mod world;
