@@ -23,7 +23,9 @@ pub mod tree;
 pub mod uci;
 pub mod watched;
 
-pub use model::{NoAcceptFailure, Notify, Track, Tracked, Transport, UnicastPeer, VrrpSyncGroup};
+pub use model::{
+    NoAcceptFailure, Notify, Track, Tracked, Transport, UnicastPeer, UseVmac, VrrpSyncGroup,
+};
 pub use probe::{InterfaceDelays, TrackPing, TrackRoute, TrackTcp};
 pub use watched::{InitFile, ParamMatch, TrackFile, TrackProcess};
 
@@ -203,6 +205,8 @@ pub struct VrrpInstance {
     pub dont_track_primary: bool,
     /// Where its adverts come from and go to.
     pub transport: Transport,
+    /// `use_vmac`
+    pub use_vmac: Option<UseVmac>,
     /// `track_interface` and all other trackers but scripts.
     pub track: Vec<Track>,
     /// Its notify scripts.

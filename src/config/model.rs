@@ -4,6 +4,7 @@
 use super::error::Place;
 use super::{Command, VirtualIpAddress};
 use crate::vrrp::tracker::Weight;
+use crate::wire::Family;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -73,6 +74,31 @@ pub struct VrrpSyncGroup {
     pub group: Vec<usize>,
     /// Its notify scripts; they run after those of its members.
     pub notify: Notify,
+}
+
+/// `use_vmac`: a virtual MAC address for each virtual router of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UseVmac {
+    /// The names of its interfaces: for IPv4, and for IPv6. Default: `vrrp.VRID` and `vrrp6.VRID`.
+    pub names: [String; 2],
+    /// The MAC address, if it is not that of the RFC: `00:00:5e:00:01:VRID` for IPv4 and
+    /// `00:00:5e:00:02:VRID` for IPv6.
+    pub mac: Option<[u8; 6]>,
+    /// `vmac_xmit_base`: adverts leave through the interface below, with its own MAC address.
+    pub xmit_base: bool,
+    /// Where it was said.
+    pub place: Place,
+}
+
+impl UseVmac {
+    /// The name of the interface for a family.
+    #[must_use]
+    pub fn name(&self, family: Family) -> &str {
+        match family {
+            Family::V4 => &self.names[0],
+            Family::V6 => &self.names[1],
+        }
+    }
 }
 
 /// Something to track, and what it is worth.

@@ -3,7 +3,7 @@
 use super::group::Group;
 use super::instance::Instance;
 use super::net::Net;
-use super::router::{settings, VirtualRouter};
+use super::router::{settings, VirtualMac, VirtualRouter};
 use super::teller::Teller;
 use super::track::{Kind, Tracker};
 use super::{checks, filter, Daemon};
@@ -77,16 +77,18 @@ impl Daemon {
         let number = self.routers.len();
         let link = self.links.watch(&from.interface);
         let settings = settings(from, family);
-        let net = self.net(link, family);
+        let net = self.net(link, family, None);
         self.nets[net].add(settings.virtual_router_id, number);
+        let vmac = self.add_vmac(number, link, from, family);
+        let home = vmac.map_or(link, |vmac| self.nets[vmac.net].link);
         let mut vips: Vec<usize> = from
             .addresses(family)
             .map(|vip| {
-                let link = vip.dev.as_deref().map_or(link, |dev| self.links.watch(dev));
+                let link = vip.dev.as_deref().map_or(home, |dev| self.links.watch(dev));
                 self.addresses.add(link, vip)
             })
             .collect();
-        vips.extend(self.excluded_of(from, link, family));
+        vips.extend(self.excluded_of(from, home, family));
         let no_accept = self.no_accept(from, &vips);
         let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
@@ -96,6 +98,7 @@ impl Daemon {
             core: Router::new(settings, trackers),
             net,
             link,
+            vmac,
             vips,
             no_accept,
             fib,
@@ -103,6 +106,26 @@ impl Daemon {
             announcements: Vec::new(),
         });
         number
+    }
+
+    /// The virtual MAC address of a virtual router, if it is to have one.
+    fn add_vmac(
+        &mut self,
+        router: usize,
+        below: usize,
+        from: &VrrpInstance,
+        family: Family,
+    ) -> Option<VirtualMac> {
+        let vmac = from.use_vmac.as_ref()?;
+        let vrid = from.virtual_router_id;
+        let (name, mac) = (vmac.name(family), vmac.mac.unwrap_or(family.virtual_mac(vrid)));
+        let link = self.links.watch(name);
+        let net = self.net(link, family, Some(mac));
+        self.nets[net].add(vrid, router);
+        let number = self.vmacs.add((&from.name, family, mac), (link, below));
+        // What is sent to one router alone needs no virtual MAC address: no switch learns it there.
+        let sends = !vmac.xmit_base && from.transport.unicast_peer.is_empty();
+        Some(VirtualMac { number, net, sends })
     }
 
     /// The sync groups of the configuration.
@@ -171,12 +194,12 @@ impl Daemon {
         slots
     }
 
-    fn net(&mut self, link: usize, family: Family) -> usize {
+    fn net(&mut self, link: usize, family: Family, vmac: Option<[u8; 6]>) -> usize {
         let known = |net: &Net| net.link == link && net.family == family;
         if let Some(net) = self.nets.iter().position(known) {
             return net;
         }
-        self.nets.push(Net::new(link, family));
+        self.nets.push(Net::new(link, family, vmac));
         self.nets.len() - 1
     }
 }

@@ -27,6 +27,7 @@ mod status;
 mod stop;
 mod teller;
 mod track;
+mod vmac;
 pub mod wheel;
 
 use crate::config::error::Report;
@@ -61,6 +62,7 @@ use track::ping::Echoes;
 use track::probe::Probe;
 use track::route::Routes;
 use track::Tracker;
+use vmac::Vmacs;
 use wheel::Wheel;
 
 /// Packets taken at a time.
@@ -140,6 +142,7 @@ enum Object {
     Link(usize),
     TrackedRoutes,
     Interfaces,
+    Vmacs,
     Stop,
 }
 
@@ -149,8 +152,8 @@ struct Numbers {
     notify: usize,
     check: usize,
     probe: usize,
-    link: usize,
     single: usize,
+    link: usize,
 }
 
 /// The daemon at work.
@@ -177,6 +180,7 @@ pub struct Daemon {
     more_route_events: bool,
     /// What is static.
     fixed: Fixed,
+    vmacs: Vmacs,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -236,6 +240,7 @@ impl Daemon {
             fib_events: None,
             more_route_events: false,
             fixed: Fixed::default(),
+            vmacs: Vmacs::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -278,6 +283,7 @@ impl Daemon {
         self.links.resync()?;
         self.now = now();
         let before_us = self.addresses.any_there(&self.links);
+        self.sweep_vmacs();
         self.remove_leftovers();
         self.start_filter(before_us)?;
         self.begin_routes()?;
@@ -362,6 +368,7 @@ impl Daemon {
                 Object::TrackedRoutes => self.routes_due(),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
+                Object::Vmacs => self.vmacs.due(self.now),
                 Object::Stop => self.stop_overdue(),
             }
         }
@@ -370,7 +377,11 @@ impl Daemon {
     fn router_due(&mut self, router: usize) {
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
+            let vmac = it.vmac;
             self.receive(it.net);
+            if let Some(vmac) = vmac {
+                self.receive(vmac.net);
+            }
             self.hurry(router);
         }
         self.feed(router, Event::Timer);
@@ -400,7 +411,7 @@ impl Daemon {
     }
 
     fn number(&self, object: Object) -> usize {
-        let Numbers { notify, check, probe, link, single } = self.numbers;
+        let Numbers { notify, check, probe, single, link } = self.numbers;
         match object {
             Object::Router(router) => router,
             Object::Notify(teller) => notify + teller,
@@ -408,22 +419,24 @@ impl Daemon {
             Object::Probe(number) => probe + number,
             Object::Link(number) => link + number,
             Object::Interfaces => single,
-            Object::Stop => single + 1,
-            Object::TrackedRoutes => single + 2,
+            Object::Vmacs => single + 1,
+            Object::Stop => single + 2,
+            Object::TrackedRoutes => single + 3,
         }
     }
 
     fn object(&self, number: usize) -> Object {
-        let Numbers { notify, check, probe, link, single } = self.numbers;
+        let Numbers { notify, check, probe, single, link } = self.numbers;
         match number {
             _ if number < notify => Object::Router(number),
             _ if number < check => Object::Notify(number - notify),
             _ if number < probe => Object::Check(number - check),
-            _ if number < link => Object::Probe(number - probe),
-            _ if number < single => Object::Link(number - link),
+            _ if number < single => Object::Probe(number - probe),
             _ if number == single => Object::Interfaces,
-            _ if number == single + 1 => Object::Stop,
-            _ => Object::TrackedRoutes,
+            _ if number == single + 1 => Object::Vmacs,
+            _ if number == single + 2 => Object::Stop,
+            _ if number == single + 3 => Object::TrackedRoutes,
+            _ => Object::Link(number - link),
         }
     }
 
@@ -432,10 +445,11 @@ impl Daemon {
         let notify = self.routers.len();
         let check = notify + self.tellers.len();
         let probe = check + self.scripts.len();
-        let link = probe + self.probes.len();
-        let single = link + self.links.len();
-        self.numbers = Numbers { notify, check, probe, link, single };
-        self.wheel.grow(single + 3);
+        let single = probe + self.probes.len();
+        let link = single + 4;
+        self.numbers = Numbers { notify, check, probe, single, link };
+        // Interfaces that are named later have no delay.
+        self.wheel.grow(link + self.links.len());
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -453,6 +467,7 @@ impl Daemon {
             Object::TrackedRoutes => self.tracked_routes.due_at(),
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
+            Object::Vmacs => self.vmacs.deadline(),
             Object::Stop => self.stopping,
         }
     }

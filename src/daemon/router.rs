@@ -8,7 +8,7 @@ use crate::vrrp::router::Router;
 use crate::vrrp::settings::{Garp, Settings};
 use crate::wire::advert::{ChecksumForm, Template};
 use crate::wire::announce::Announcement;
-use crate::wire::{Family, Version};
+use crate::wire::{is_link_local, Family, Version};
 use std::net::IpAddr;
 
 /// A virtual router and all that belongs to it. An instance has one for each family.
@@ -25,6 +25,8 @@ pub struct VirtualRouter {
     pub net: usize,
     /// Its interface, by number in the link table.
     pub link: usize,
+    /// Its virtual MAC address.
+    pub vmac: Option<VirtualMac>,
     /// Its virtual addresses, by number in the table of addresses: those that it advertises, and
     /// then those that it does not.
     pub vips: Vec<usize>,
@@ -37,6 +39,17 @@ pub struct VirtualRouter {
     pub template: Option<Template>,
     /// The announcements of its addresses.
     pub announcements: Vec<Burst>,
+}
+
+/// The virtual MAC address of a virtual router.
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualMac {
+    /// Its number in the table of them.
+    pub number: usize,
+    /// Its sockets, by number: those of its macvlan.
+    pub net: usize,
+    /// Adverts leave from there, and not from the interface.
+    pub sends: bool,
 }
 
 /// The settings of the virtual router of a family that an instance asks for.
@@ -78,6 +91,12 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
 }
 
 impl VirtualRouter {
+    /// The sockets that its adverts leave through, by number.
+    #[must_use]
+    pub fn sends_through(&self) -> usize {
+        self.vmac.filter(|vmac| vmac.sends).map_or(self.net, |vmac| vmac.net)
+    }
+
     /// Makes the advertisement ready for the address that it is sent from.
     pub fn prepare_advert(&mut self, source: Option<IpAddr>) {
         let settings = self.core.settings();
@@ -102,7 +121,8 @@ impl VirtualRouter {
     }
 
     /// The address to send adverts from: the one in use as long as it is there, else the first that
-    /// is nobody's virtual address (V3-001). An owner may use its own.
+    /// is nobody's virtual address (V3-001), over IPv6 the first link-local one (V3-007). An owner
+    /// may use its own.
     #[must_use]
     pub fn choose_source(
         &self,
@@ -110,12 +130,13 @@ impl VirtualRouter {
         is_vip: impl Fn(&super::link::Address) -> bool,
     ) -> Option<IpAddr> {
         let settings = self.core.settings();
-        // IPv6: link-local (V3-007), and only when nobody else can have it.
-        let fits = |address: IpAddr| match address {
-            IpAddr::V4(_) => settings.family == Family::V4,
-            IpAddr::V6(it) => settings.family == Family::V6 && it.is_unicast_link_local(),
+        let usable = |address: &&super::link::Address| {
+            let of_family = match settings.family {
+                Family::V4 => address.address.is_ipv4(),
+                Family::V6 => is_link_local(address.address),
+            };
+            of_family && !address.tentative
         };
-        let usable = |address: &&super::link::Address| fits(address.address) && !address.tentative;
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
         let real = |address: &&super::link::Address| !is_vip(address);
         let in_use = self.core.source();

@@ -58,7 +58,7 @@ pub const NAMES: [(&str, &[Discard]); 12] = [
     ("ip_ttl_errors", &[Discard::IpTtl]),
     ("interval_errors", &[Discard::Interval]),
     ("invalid_type_pkts_rcvd", &[Discard::InvalidType]),
-    ("address_list_errors", &[Discard::AddressList, Discard::CountZero]),
+    ("address_list_errors", &[Discard::AddressList, Discard::CountZero, Discard::NotLinkLocal]),
     ("packet_length_errors", &[Discard::PacketLength, Discard::Carp]),
     ("invalid_auth_type", &[Discard::InvalidAuthType]),
     ("auth_type_mismatch", &[Discard::AuthTypeMismatch]),

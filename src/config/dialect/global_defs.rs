@@ -2,15 +2,13 @@
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
-    Table, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LIST, MAIL, MASTER_DOWN, MULTICAST, NO_IPV6,
-    OWNER, STRICT, UNICAST, YIELD,
+    Table, BFD, BUFFERS, CHECKSUM, CONTEST, EXTRA, IPVS, LIST, MAIL, MASTER_DOWN, MULTICAST,
+    NO_IPV6, OWNER, STRICT, UNICAST, YIELD,
 };
 
 const BUS: &str = "vipd is not on the bus";
 const DELAY: &str = "instances take part in the election from the start";
 const DUMP: &str = "vipd writes no such file; SIGUSR1 puts the state into the log";
-const EXTRA: &str = "addresses on other interfaces are announced like the rest; \
-                     vrrp_garp_master_refresh repeats it";
 const FIFO: &str = "no line is written to a FIFO; notify runs a script for every change of state";
 const FIREWALL: &str = "vipd makes a table of its own with nftables, inet vipd, if it needs one";
 const PROCESS: &str = "priority, memory and CPUs of vipd are the business of what starts it";
@@ -19,7 +17,6 @@ const SCRIPT: &str = "the script is not run; let the service manager run it";
 const SNMP: &str = "vipd has no SNMP agent";
 const USER: &str = "without it scripts run as the user of vipd, also where there is a user \
                     keepalived_script";
-const VMAC: &str = "no interfaces with a virtual MAC address are made";
 
 pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
     "router_id"                          Line     Same, "";
@@ -63,7 +60,7 @@ pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
     "vrrp_garp_interval"                 Line     Later,
         "announcements follow each other without a pause, as with 0";
     "vrrp_gna_interval"                  Line     Later, NO_IPV6;
-    "vrrp_garp_extra_if"                 Line     Later, EXTRA;
+    "vrrp_garp_extra_if"                 Line     Differs, EXTRA;
     "vrrp_vmac_garp_intvl"               Line     Renamed, "vrrp_garp_extra_if";
 
     "dynamic_interfaces"                 Line     Ignored,
@@ -72,8 +69,9 @@ pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
         "it is for static addresses, and none are set";
     "disable_local_igmp"                 Line     Ignored,
         "the kernel goes on to report the multicast groups of a link";
-    "vmac_prefix"                        Line     Later, VMAC;
-    "vmac_addr_prefix"                   Line     Later, VMAC;
+    "vmac_prefix"                        Line     Differs, "it has 10 bytes at most";
+    "vmac_addr_prefix"                   Line     Ignored,
+        "no address on another interface than that of its instance has a virtual MAC address";
     "vrrp_iptables"                      Line     Ignored, FIREWALL;
     "vrrp_ipsets"                        Line     Ignored, FIREWALL;
     "nftables"                           Line     Ignored, FIREWALL;

@@ -2,25 +2,27 @@
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
-    Table, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN, MULTICAST,
-    OWNER, STRICT, UNICAST, WEIGHT, YIELD,
+    Table, BFD, BUFFERS, CHECKSUM, CONTEST, EXTRA, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN,
+    MULTICAST, OWNER, STRICT, UNICAST, WEIGHT, YIELD,
 };
 
 const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole seconds, VRRPv3 \
                           hundredths of a second; out of its range it is an error";
 const EXCLUDED: &str =
     "an address that somebody else removes is put back without a change of state";
-const EXTRA: &str =
-    "addresses on other interfaces are announced like the rest; garp_master_refresh repeats it";
 const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
                     ours, and both become MASTER";
 const UNDEFINED: &str = "one that is not defined is an error; it may be defined further down";
 const INTERFACES: &str = "several that are down are all waited for, and the interface of the \
                           instance may be among them";
-const MAC: &str = "addresses keep the MAC address of their interface, and hosts learn the new one \
-                   by gratuitous ARP";
 const NO_ACCEPT: &str =
     "it needs nftables, and what the addresses send is not dropped; off means off";
+const MAC: &str =
+    "its interface is up on the MASTER alone; netlink_notify_msg is not needed, group \
+                   is passed over with a warning";
+const MAC_ELSEWHERE: &str =
+    "an address on another interface than that of the instance keeps the MAC \
+                             address of that one";
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
 const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
                       its turn is skipped";
@@ -88,10 +90,10 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "mcast_dst_ip"               Line     Later, MULTICAST;
     "track_src_ip"               Line     Later, SRC_GONE;
     "vrf"                        Line     Later, "an instance without interface is an error";
-    "use_vmac"                   Line     Later, MAC;
-    "use_vmac_addr"              Line     Later, MAC;
-    "vmac_xmit_base"             Line     Later, MAC;
-    "use_ipvlan"                 Line     Later, "addresses go to the interface itself";
+    "use_vmac"                   Line     Differs, MAC;
+    "use_vmac_addr"              Line     Ignored, MAC_ELSEWHERE;
+    "vmac_xmit_base"             Line     Same, "";
+    "use_ipvlan"                 Line     Ignored, "addresses go to the interface itself; use_vmac is supported";
     "kernel_rx_buf_size"         Line     Ignored, BUFFERS;
 
     "track_script"               List     Differs,
@@ -122,7 +124,7 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "garp_master_refresh_repeat" Line     Same, "";
     "garp_lower_prio_delay"      Line     Same, "";
     "garp_lower_prio_repeat"     Line     Same, "";
-    "garp_extra_if"              Line     Later, EXTRA;
+    "garp_extra_if"              Line     Differs, EXTRA;
     "vmac_garp_intvl"            Line     Renamed, "garp_extra_if";
 
     "lvs_sync_daemon_interface"  Line     Ignored, IPVS;
@@ -159,7 +161,7 @@ const VIRTUAL_IPADDRESS: Table = rows! { "virtual_ipaddress":
     "home"                       Line     Same, "";
     "-nodad"                     Line     Same, "";
     "mngtmpaddr"                 Line     Same, "";
-    "use_vmac"                   Line     Later, MAC;
+    "use_vmac"                   Line     Ignored, MAC_ELSEWHERE;
 };
 
 const UNICAST_PEER: Table = rows! { "unicast_peer":

@@ -131,6 +131,7 @@ const CHECKSUM: &str =
     "it becomes v3_checksum = \"rfc9568\"; what is received is verified in both \
      forms all the same";
 const CONTEST: &str = "a MASTER answers adverts of lower priority, at most once an interval";
+const EXTRA: &str = "all addresses of an instance are announced that has one on another interface";
 const IPVS: &str = "vipd balances no load";
 const LINKBEAT: &str = "it is not needed, the kernel tells when a link comes and goes";
 const LIST: &str = "off means off; without it VRRPv2 discards adverts with other addresses than \

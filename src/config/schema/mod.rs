@@ -7,6 +7,7 @@ mod address_part;
 mod advice;
 mod command;
 mod compare;
+mod family;
 mod fixed;
 mod implicit;
 mod instance;
@@ -22,6 +23,7 @@ mod track_file;
 mod track_process;
 mod tracked;
 pub(super) mod value;
+mod vmac;
 pub(super) mod words;
 
 use super::dialect::refusal;
@@ -67,12 +69,13 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     let found = Found::read(tree, &mut notes, report);
     let instances = named(tree, "vrrp_instance", bounds::INSTANCES, report);
     let sensors = found.sensors();
-    let vrrp_instance: Vec<_> = instances
+    let mut vrrp_instance: Vec<_> = instances
         .iter()
         .map(|(name, section)| {
             instance::read(name, section, &globals, &sensors, &mut notes, report)
         })
         .collect();
+    vmac::name(&globals, &mut vrrp_instance, report);
     if instances.is_empty() && !report.has_errors() {
         let message = "there is no vrrp_instance: vipd would have nothing to do";
         // A file of keepalived's may well be about load balancing alone.

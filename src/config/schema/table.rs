@@ -63,6 +63,7 @@ const REPEAT_OR_NONE: Kind = Kind::Integer(0, 255);
 const DELAY: Kind = Kind::Time(0, true);
 const REFRESH: Kind = Kind::Time(1000, true);
 const RUN: Kind = Kind::Time(1, false);
+const GARP_EXTRA: Kind = Kind::Special(super::vmac::EXTRA);
 const WEIGHT: Kind = Kind::Weight(bounds::WEIGHT);
 const NAMES: Kind = Kind::Special("a list of names");
 const CHECKSUM: Kind = Kind::Choice(&["auto", "rfc9568", "pseudo-header"]);
@@ -79,6 +80,8 @@ pub const GLOBAL_DEFS: &[Key] = &[
     key("vrrp_garp_master_refresh_repeat", REPEAT, ""),
     key("vrrp_garp_lower_prio_delay", DELAY, ""),
     key("vrrp_garp_lower_prio_repeat", REPEAT_OR_NONE, ""),
+    key("vrrp_garp_extra_if", GARP_EXTRA, ""),
+    key("vmac_prefix", Kind::Text, "vrrp"),
     key("vrrp_skip_check_adv_addr", Kind::Flag, ""),
     key("v3_checksum", CHECKSUM, ""),
     key("fast_handover", Kind::Flag, ""),
@@ -214,6 +217,9 @@ pub const VRRP_INSTANCE: &[Key] = &[
     // Default of these two: garp_master_delay and garp_master_repeat.
     shared("garp_lower_prio_delay", DELAY, "", "vrrp_garp_lower_prio_delay"),
     shared("garp_lower_prio_repeat", REPEAT_OR_NONE, "", "vrrp_garp_lower_prio_repeat"),
+    shared("garp_extra_if", GARP_EXTRA, "", "vrrp_garp_extra_if"),
+    key("use_vmac", Kind::Special(super::vmac::EXPECTED), ""),
+    key("vmac_xmit_base", Kind::Flag, "false"),
     key("notify_master", Kind::Command, ""),
     key("notify_backup", Kind::Command, ""),
     key("notify_fault", Kind::Command, ""),

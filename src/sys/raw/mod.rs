@@ -16,6 +16,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 const SO_MEMINFO: libc::c_int = 55;
 const MEMINFO_DROPS: usize = 8;
 const MEMINFO_VARS: usize = 9;
+const IPV6_FREEBIND: libc::c_int = 78;
 /// TC_PRIO_INTERACTIVE: into the first band of the interface's queue, and nobody's right is needed.
 const PRIORITY: libc::c_int = 6;
 
@@ -38,6 +39,8 @@ pub struct Options<'a> {
     pub traffic_class: u8,
     /// Size of the receive buffer in bytes, as the kernel counts; 0 for the system's own.
     pub receive_buffer: usize,
+    /// IPv6: what is sent may bear an address that another interface has. IPv4 allows it anyway.
+    pub free_source: bool,
 }
 
 /// An instruction of a classic BPF program.
@@ -116,6 +119,9 @@ impl RawSocket {
 
     fn set_up_v6(&self, options: &Options<'_>) -> io::Result<()> {
         let ttl = libc::c_int::from(options.ttl);
+        if options.free_source {
+            socket::set(&self.fd, libc::IPPROTO_IPV6, IPV6_FREEBIND, &1i32)?;
+        }
         for (name, value) in [
             (libc::IPV6_UNICAST_HOPS, ttl),
             (libc::IPV6_MULTICAST_HOPS, ttl),

@@ -17,6 +17,7 @@ fn options(interface: &str, ifindex: u32, ipv6: bool) -> Options<'_> {
         ttl: 255,
         traffic_class: 0xc0,
         receive_buffer: 0,
+        free_source: false,
     }
 }
 
