@@ -42,16 +42,13 @@ impl Daemon {
         for (router, action) in actions {
             let Action::Advertise { priority, checksum } = *action else { continue };
             let net = self.routers[*router].sends_through();
-            let VirtualRouter { core, template, .. } = &mut self.routers[*router];
-            let Some(template) = template else { continue };
+            let VirtualRouter { core, templates, transport, .. } = &mut self.routers[*router];
             let net = &mut self.nets[net];
-            let group = core.family().group();
-            net.outbox.push(
-                template.message(priority, checksum),
-                core.source(),
-                group,
-                net.ifindex,
-            );
+            for (destination, template) in templates {
+                let message = template.message(priority, checksum);
+                let (source, ttl) = (core.source(), transport.ttl());
+                net.outbox.push(message, source, *destination, net.ifindex, ttl);
+            }
         }
         for net in 0..self.nets.len() {
             if !self.nets[net].outbox.is_empty() {

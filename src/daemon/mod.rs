@@ -27,16 +27,18 @@ mod status;
 mod stop;
 mod teller;
 mod track;
+mod transport;
 mod vmac;
 pub mod wheel;
 
 use crate::config::error::Report;
-use crate::config::Config;
+use crate::config::{Config, GlobalDefs};
 use crate::sys::raw::Inbox;
 use crate::sys::signalfd::SignalFd;
 use crate::sys::timerfd::TimerFd;
 use crate::sys::{clock, signalfd};
 use crate::vrrp::event::{Action, Event};
+use crate::vrrp::reason::Span;
 use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
@@ -269,7 +271,7 @@ impl Daemon {
         daemon.watch(daemon.links.events_fd(), Source::LinkEvents)?;
         daemon.watch(daemon.links.requests_fd(), Source::LinkRequests)?;
         daemon.build(config);
-        daemon.begin()?;
+        daemon.begin(&config.global_defs)?;
         Ok(daemon)
     }
 
@@ -278,7 +280,7 @@ impl Daemon {
     }
 
     /// Looks at the world, and begins.
-    fn begin(&mut self) -> io::Result<()> {
+    fn begin(&mut self, globals: &GlobalDefs) -> io::Result<()> {
         self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
@@ -291,8 +293,14 @@ impl Daemon {
         self.start_checks();
         self.start_tracked_routes()?;
         self.start_probes();
+        let after_boot = Instant::ZERO + globals.vrrp_delay_after_boot;
+        let deaf_until = after_boot.max(self.now + globals.vrrp_startup_delay);
+        if deaf_until > self.now {
+            let span = Span(deaf_until.since(self.now));
+            log::info!("all instances stay BACKUP for {span}, and listen to nobody so long");
+        }
         for router in 0..self.routers.len() {
-            self.feed(router, Event::Startup { deaf_until: self.now });
+            self.feed(router, Event::Startup { deaf_until });
         }
         self.touch(Object::Interfaces);
         self.finish_turn();

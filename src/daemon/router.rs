@@ -2,13 +2,14 @@
 
 use super::announcer::Burst;
 use super::link::Links;
+use super::transport::Transport;
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::settings::{Garp, Settings};
 use crate::wire::advert::{ChecksumForm, Template};
 use crate::wire::announce::Announcement;
-use crate::wire::{is_link_local, Family, Version};
+use crate::wire::{Family, Version};
 use std::net::IpAddr;
 
 /// A virtual router and all that belongs to it. An instance has one for each family.
@@ -35,8 +36,12 @@ pub struct VirtualRouter {
     pub no_accept: Vec<usize>,
     /// Its routes, and then its rules, by number in their table.
     pub fib: Vec<usize>,
-    /// Its advertisement; there is none without an address to send from.
-    pub template: Option<Template>,
+    /// How its advertisements travel.
+    pub transport: Transport,
+    /// Another virtual router with its VRID and its sockets, told apart by the peers of both.
+    pub same_vrid: Option<usize>,
+    /// Its advertisement for each destination; there is none without an address to send from.
+    pub templates: Vec<(IpAddr, Template)>,
     /// The announcements of its addresses.
     pub announcements: Vec<Burst>,
 }
@@ -99,9 +104,11 @@ impl VirtualRouter {
 
     /// Makes the advertisement ready for the address that it is sent from.
     pub fn prepare_advert(&mut self, source: Option<IpAddr>) {
-        let settings = self.core.settings();
-        self.template =
-            source.map(|from| Template::new(&settings.fields(), from, settings.family.group()));
+        self.templates.clear();
+        let Some(source) = source else { return };
+        let fields = self.core.settings().fields();
+        let ready = |to: IpAddr| (to, Template::new(&fields, source, to));
+        self.templates.extend(self.transport.destinations().map(ready));
     }
 
     /// Makes the announcements ready. `vips` gives interface and address of each number.
@@ -122,7 +129,7 @@ impl VirtualRouter {
 
     /// The address to send adverts from: the one in use as long as it is there, else the first that
     /// is nobody's virtual address (V3-001), over IPv6 the first link-local one (V3-007). An owner
-    /// may use its own.
+    /// may use its own. One that is configured is used though it is not there, unless that is tracked.
     #[must_use]
     pub fn choose_source(
         &self,
@@ -131,12 +138,12 @@ impl VirtualRouter {
     ) -> Option<IpAddr> {
         let settings = self.core.settings();
         let usable = |address: &&super::link::Address| {
-            let of_family = match settings.family {
-                Family::V4 => address.address.is_ipv4(),
-                Family::V6 => is_link_local(address.address),
-            };
-            of_family && !address.tentative
+            self.transport.may_send_from(address.address) && !address.tentative
         };
+        if let Some(wanted) = self.transport.source {
+            let there = links.get(self.link).find(wanted).is_some_and(|it| !it.tentative);
+            return Some(wanted).filter(|_| there || !self.transport.track_src_ip);
+        }
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
         let real = |address: &&super::link::Address| !is_vip(address);
         let in_use = self.core.source();

@@ -111,7 +111,7 @@ pub fn claimed_vrid(message: &[u8]) -> Option<Vrid> {
 /// # Errors
 /// The first check that failed.
 pub fn parse<'a>(meta: &Meta, message: &'a [u8]) -> Result<Advert<'a>, Discard> {
-    if meta.ttl != TTL {
+    if meta.ttl != TTL && meta.destination.is_multicast() {
         return Err(Discard::IpTtl);
     }
     let family = Family::of(meta.source);

@@ -254,11 +254,16 @@ pub enum Discard {
     AuthFailure,
     /// In VRRPv2 the owner of the addresses takes no advertisement from anybody (V2-008).
     Owner,
+    /// Sent to us alone, and not by a `unicast_peer`.
+    UnicastSource,
+    /// From a `unicast_peer`, outside of its `min_ttl` and `max_ttl`; counted with the
+    /// `ip-ttl-errors`.
+    UnicastTtl,
 }
 
 impl Discard {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::IpTtl,
         Self::Version,
         Self::Checksum,
@@ -274,6 +279,8 @@ impl Discard {
         Self::AuthTypeMismatch,
         Self::AuthFailure,
         Self::Owner,
+        Self::UnicastSource,
+        Self::UnicastTtl,
     ];
 
     /// What to tell a person, after "discarding adverts from ADDRESS: ".
@@ -295,6 +302,8 @@ impl Discard {
             Self::AuthTypeMismatch => "their auth_type is not ours",
             Self::AuthFailure => "their auth_pass is not ours",
             Self::Owner => "we own the addresses (priority 255) and listen to nobody in VRRPv2",
+            Self::UnicastSource => "that address is not in our unicast_peer",
+            Self::UnicastTtl => "their TTL is not within min_ttl and max_ttl of that unicast_peer",
         }
     }
 }
