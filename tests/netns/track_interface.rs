@@ -172,3 +172,18 @@ fn a_backup_without_a_carrier_is_fault_before_it_would_take_over() {
     b.wait_log("vip: BACKUP -> FAULT: eth0 is down", SOON);
     assert!(b.lines("MASTER").iter().all(|line| !line.text.contains("-> MASTER")));
 }
+
+/// The address that adverts are to come from is gone, and another one is there.
+#[test]
+fn track_src_ip_is_fault_while_the_address_is_absent() {
+    let lab = Lab::new();
+    let a = lab.host("a", "10.77.0.1/24");
+    a.ip(&["address add 10.77.0.9/24 dev eth0"]);
+    let more = format!("{FAST}\nmcast_src_ip = \"10.77.0.9\"\ntrack_src_ip = true");
+    let vipd = lab.vipd(vipd(), &a, &toml(100, &more));
+    vipd.wait_log("vip: BACKUP -> MASTER", SOON);
+    a.ip(&["address delete 10.77.0.9/24 dev eth0"]);
+    vipd.wait_log("vip: MASTER -> FAULT: eth0 has no address to send from", SOON);
+    a.ip(&["address add 10.77.0.9/24 dev eth0"]);
+    vipd.wait_log("vip: FAULT -> BACKUP", SOON);
+}
