@@ -24,6 +24,7 @@ mod track_hosts;
 mod track_interface;
 mod track_route;
 mod uci;
+mod unicast;
 mod vmac;
 mod vmac_devices;
 mod world;
