@@ -27,6 +27,7 @@ const NOT_OURS: &[(&str, &str)] = &[
     ("uid/gid", "the user of scripts is looked for by vipd -t"),
     ("doesn't exist", "whether an interface is there is told by vipd -t"),
     ("realpath() error", "whether a file is there is not told of what is not used"),
+    ("specified for up/down delay", "whether an interface is there is told by vipd -t"),
     ("Non-existent interface", "an interface that is missing is waited for"),
 ];
 

@@ -41,6 +41,9 @@ fn the_layout_of_openwrt_is_understood() {
         virtual_ipaddress = ['192.168.1.1/24 dev br-lan label br-lan:vip', '192.168.7.1',
                              '192.168.8.1/24 dev br-guests.100']
         track_script = ['chk_dns', 'chk_wan']
+        track_interface = ['eth1 weight 10']
+        [interface_up_down_delays.eth1]
+        down_delay = 1.99609375
         [vrrp_instance.'wan.1']
         interface = 'eth1'
         virtual_router_id = 11
@@ -68,7 +71,6 @@ fn what_uci_leaves_out_is_kept() {
         "config static_ipaddress",
         "config vrrp_sync_group 'both'",
         "list virtual_routes '0.0.0.0/0 via 198.51.100.1 dev eth1'",
-        "list track_interface 'eth1 weight 10'",
         "list unicast_peer '192.168.1.3'",
         "list unicast_peer '198.51.100.4'",
         "option auth_hmac '...'",

@@ -30,6 +30,12 @@ pub fn sections(statement: Statement, tree: &mut Tree, report: &mut Report) {
             report.error(place, message);
             continue;
         }
+        if words.len() == 0 {
+            let reason = format!("{} has no delay, and is passed over", name.text);
+            report.warning(name.place, reason.as_str());
+            tree.left_out.push(LeftOut { text: name.text, reason, place });
+            continue;
+        }
         let entries = WORDS.iter().zip(words.by_ref()).map(|(word, value)| entry(word, value));
         let entries = entries.collect();
         if let Some(more) = words.next() {

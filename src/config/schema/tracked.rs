@@ -155,7 +155,7 @@ fn interfaces(settings: &Settings<'_>, own: Option<&str>, report: &mut Report) -
         let anyway = settings.flag("dont_track_primary") != Some(true);
         if own == Some(name.text.as_str()) && anyway {
             let message = format!(
-                "{} is the interface of {}: it is FAULT anyway while that is down",
+                "track_interface {}: {} is FAULT anyway while its own interface is down",
                 name.text, settings.label
             );
             report.warning(name.place, message).help("leave it out, or add dont_track_primary");
