@@ -12,8 +12,10 @@ need() { # COMMAND PACKAGE
 PATH=$PATH:/usr/sbin:/sbin
 need ip iproute2
 need keepalived keepalived
+need vtysh frr
 need haproxy haproxy
 need tcpdump tcpdump
+need nft nftables
 need tshark tshark
 need killall psmisc
 need ps procps

@@ -14,6 +14,7 @@ mod lenient;
 pub mod model;
 pub(crate) mod nearest;
 pub mod probe;
+pub mod route;
 pub mod schema;
 pub mod source;
 mod text;
@@ -22,7 +23,7 @@ pub mod tree;
 pub mod uci;
 pub mod watched;
 
-pub use model::{Notify, Track, Tracked, Transport, UnicastPeer, VrrpSyncGroup};
+pub use model::{NoAcceptFailure, Notify, Track, Tracked, Transport, UnicastPeer, VrrpSyncGroup};
 pub use probe::{InterfaceDelays, TrackPing, TrackRoute, TrackTcp};
 pub use watched::{InitFile, ParamMatch, TrackFile, TrackProcess};
 
@@ -31,6 +32,7 @@ use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use error::{Place, Report};
+use route::{VirtualRoute, VirtualRule};
 use std::net::IpAddr;
 use std::time::Duration;
 use tree::Tree;
@@ -44,6 +46,12 @@ pub struct Config {
     pub vrrp_script: Vec<VrrpScript>,
     /// `vrrp_instance NAME`, in the order of the file.
     pub vrrp_instance: Vec<VrrpInstance>,
+    /// `static_ipaddress`: there while vipd runs. Each has a `dev`.
+    pub static_ipaddress: Vec<VirtualIpAddress>,
+    /// `static_routes`: there while vipd runs.
+    pub static_routes: Vec<VirtualRoute>,
+    /// `static_rules`: there while vipd runs.
+    pub static_rules: Vec<VirtualRule>,
     /// `vrrp_sync_group NAME`, in the order of the file.
     pub vrrp_sync_group: Vec<VrrpSyncGroup>,
     /// `track_file NAME`, in the order of the file.
@@ -67,6 +75,8 @@ pub struct GlobalDefs {
     pub router_id: Option<String>,
     /// `script_user`: who runs scripts that name nobody. Default: whoever runs vipd.
     pub script_user: Option<ScriptUser>,
+    /// `no_accept_failure`. Default warn.
+    pub no_accept_failure: NoAcceptFailure,
 }
 
 /// A user and perhaps a group, by name or number, as written.
@@ -155,15 +165,24 @@ pub struct VrrpInstance {
     pub nopreempt: bool,
     /// `fast_handover`: wait only the skew time when the MASTER falls below us. Default true.
     pub fast_handover: bool,
+    /// `accept`, `no_accept`: the MASTER takes packets for its addresses. An owner takes them always.
+    /// Default true.
+    pub accept: bool,
     /// `skip_check_adv_addr`: in VRRPv2, take adverts with another address list. Default false.
     pub skip_check_adv_addr: bool,
     /// `v3_checksum`. Default auto.
     pub v3_checksum: V3Checksum,
     /// `authentication`: the password of VRRPv2's `auth_type PASS`, padded with zeros.
     pub auth_pass: Option<[u8; 8]>,
-    /// `virtual_ipaddress`, in the order of the file, never empty, never more than 255 of a family.
-    /// Addresses of both families make two virtual routers.
+    /// `virtual_ipaddress`, in the order of the file, never more than 255 of a family; empty only
+    /// with `no_virtual_ipaddress`. Addresses of both families make two virtual routers.
     pub virtual_ipaddress: Vec<VirtualIpAddress>,
+    /// `virtual_ipaddress_excluded`: set and not advertised, of any family.
+    pub virtual_ipaddress_excluded: Vec<VirtualIpAddress>,
+    /// `virtual_routes`
+    pub virtual_routes: Vec<VirtualRoute>,
+    /// `virtual_rules`
+    pub virtual_rules: Vec<VirtualRule>,
     /// `track_script`
     pub track_script: Vec<TrackScript>,
     /// `garp_master_delay` until announcements are repeated; 0 for never. Default 5 s.
@@ -220,8 +239,32 @@ pub struct VirtualIpAddress {
     pub brd: Option<std::net::Ipv4Addr>,
     /// `scope`: 0 global, 200 site, 253 link, 254 host. Default global.
     pub scope: u8,
+    /// `peer`: the other end; then the length of the prefix is that of its network.
+    pub peer: Option<IpAddr>,
+    /// `preferred_lft`: for so many seconds it may be chosen to send from; `u32::MAX` for ever.
+    /// Default: 0 for IPv6 alone with a prefix of 128 bits, else for ever.
+    pub preferred_lft: u32,
+    /// The words that stand for themselves.
+    pub flags: AddressFlags,
+    /// `no_track`: whether its interface is up does not matter to the instance.
+    pub no_track: bool,
     /// Where it was said.
     pub place: Place,
+}
+
+/// What an address is to be beside itself. Default: none of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AddressFlags {
+    /// `home`, IPv6: the home address of Mobile IPv6.
+    pub home: bool,
+    /// `-nodad`, IPv6: looks for a duplicate before it is used, which a virtual address does not.
+    pub dad: bool,
+    /// `mngtmpaddr`, IPv6: the kernel makes temporary addresses from it.
+    pub mngtmpaddr: bool,
+    /// `noprefixroute`: no route to its network is made.
+    pub noprefixroute: bool,
+    /// `autojoin`: a multicast group, which is joined.
+    pub autojoin: bool,
 }
 
 /// One entry of `track_script`.

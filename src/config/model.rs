@@ -7,6 +7,17 @@ use crate::vrrp::tracker::Weight;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// `no_accept_failure`: what becomes of an instance with `no_accept` while the kernel cannot drop
+/// packets for its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum NoAcceptFailure {
+    /// `warn`: it goes on, and says that it answers on them.
+    #[default]
+    Warn,
+    /// `fault`: it is in FAULT.
+    Fault,
+}
+
 /// Where adverts come from and go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transport {

@@ -11,11 +11,7 @@ use super::{Daemon, Object};
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
 use crate::vrrp::StateName;
-use crate::wire::announce::ARP_FRAME;
 use crate::wire::Discard;
-
-/// Octets of announcements that are put together before they are sent.
-const BURST: usize = 256 * ARP_FRAME;
 
 impl Daemon {
     /// Performs all that is pending, and what comes of it.
@@ -24,7 +20,9 @@ impl Daemon {
         while !self.pending.is_empty() {
             let mut actions = std::mem::take(&mut self.pending);
             self.advertise(&actions);
+            self.filter(&actions, Action::Acquire);
             self.change_addresses(&actions);
+            self.filter(&actions, Action::Release);
             self.announce(&actions);
             for (router, action) in &actions {
                 self.tell(*router, action);
@@ -133,35 +131,13 @@ impl Daemon {
         for round in 0..rounds.unwrap_or(0) {
             for (router, repeat) in actions.iter().filter_map(repeats) {
                 if repeat > round && self.is_in(router, StateName::Master) {
-                    self.add_to_burst(router);
+                    for burst in &self.routers[router].announcements {
+                        self.announcer.add(burst);
+                    }
                 }
             }
         }
-        self.send_burst();
-    }
-
-    fn add_to_burst(&mut self, router: usize) {
-        for at in 0..self.routers[router].announcements.len() {
-            let (ifindex, frames) = &self.routers[router].announcements[at];
-            let (to, burst) = &self.burst;
-            if *to != *ifindex || burst.len() + frames.len() > BURST {
-                let ifindex = *ifindex;
-                self.send_burst();
-                self.burst.0 = ifindex;
-            }
-            self.burst.1.extend_from_slice(&self.routers[router].announcements[at].1);
-        }
-    }
-
-    fn send_burst(&mut self) {
-        let (ifindex, frames) = &mut self.burst;
-        if frames.is_empty() {
-            return;
-        }
-        if let Err(error) = self.announcer.send(*ifindex, frames, ARP_FRAME) {
-            log::debug!("cannot announce addresses on interface {ifindex}: {error}");
-        }
-        frames.clear();
+        self.announcer.flush();
     }
 
     fn tell(&mut self, router: usize, action: &Action) {

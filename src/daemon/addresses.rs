@@ -106,6 +106,12 @@ impl Addresses {
         missing
     }
 
+    /// Whether any of them is on its interface, whoever has put it there.
+    #[must_use]
+    pub fn any_there(&self, links: &Links) -> bool {
+        self.vips.iter().any(|vip| links.get(vip.link).find(vip.address).is_some())
+    }
+
     /// Removes what bears our mark and nobody wants: a crash has left it.
     pub fn remove_leftovers(&mut self, links: &mut Links) -> Vec<usize> {
         let left = |vip: &Vip| {

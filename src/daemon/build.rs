@@ -6,11 +6,12 @@ use super::net::Net;
 use super::router::{settings, VirtualRouter};
 use super::teller::Teller;
 use super::track::{Kind, Tracker};
-use super::{checks, Daemon};
+use super::{checks, filter, Daemon};
 use crate::config::{Config, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::time::Instant;
+use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use crate::wire::Family;
 
@@ -23,6 +24,7 @@ impl Daemon {
             self.trackers.push(Tracker::new(Kind::Script(self.scripts.len()), &script.name));
             self.scripts.push(checks::build(script, script_user, tracker));
         }
+        self.prepare_filter(config);
         for instance in &config.vrrp_instance {
             self.add_instance(instance);
             self.tellers.push(Teller::new(
@@ -79,7 +81,8 @@ impl Daemon {
                 let link = vip.dev.as_deref().map_or(link, |dev| self.links.watch(dev));
                 self.addresses.add(link, vip)
             })
-            .collect();
+            .collect::<Vec<_>>();
+        let no_accept = self.no_accept(from, &vips);
         self.routers.push(VirtualRouter {
             instance,
             group: None,
@@ -88,6 +91,7 @@ impl Daemon {
             net,
             link,
             vips,
+            no_accept,
             template: None,
             announcements: Vec::new(),
         });
@@ -145,6 +149,10 @@ impl Daemon {
         for track in &from.track_script {
             let tracker = self.scripts[track.script].tracker;
             self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
+            slots.push(tracker);
+        }
+        if let Some(tracker) = self.filter.tracker.filter(|_| filter::is_wanted(from)) {
+            self.trackers[tracker].subscribe(instance, slots.len(), Weight::default());
             slots.push(tracker);
         }
         slots

@@ -137,7 +137,7 @@ impl Daemon {
         for slot in 0..self.instances[instance].trackers.len() {
             let Tracker { kind, subscribers, .. } =
                 &self.trackers[self.instances[instance].trackers[slot]];
-            let Kind::Script(script) = *kind;
+            let Kind::Script(script) = *kind else { continue };
             let Some(state) = self.scripts[script].only_while else { continue };
             let open = subscribers.iter().any(|it| self.instances[it.instance].state == state);
             self.check_event(script, Event::Gate { open });

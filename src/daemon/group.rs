@@ -71,7 +71,7 @@ impl Daemon {
 
     fn command(&mut self, group: usize, command: Command) {
         let cause = match command {
-            Command::Backup => Some(Stand::Follows),
+            Command::Backup { .. } => Some(Stand::Follows),
             Command::Fault => Some(Stand::Fault),
             Command::Master | Command::Recover | Command::Announce => None,
         };

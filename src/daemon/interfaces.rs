@@ -1,11 +1,11 @@
 //! What changes about interfaces and addresses, and what follows from it.
 
+use super::announcer::Burst;
 use super::{Daemon, Object};
 use crate::sys::raw::RawSocket;
 use crate::vrrp::event::{Event, Link};
 use crate::vrrp::StateName;
-use crate::wire::announce::{gratuitous_arp, ARP_FRAME};
-use std::net::IpAddr;
+use crate::wire::announce::Announcement;
 use std::time::Duration;
 
 /// How often the interfaces are looked after when all is well.
@@ -142,20 +142,20 @@ impl Daemon {
         if self.stopping.is_some() || self.links.get(link).index.is_none() {
             return;
         }
+        let mut bursts = Vec::new();
         for vip in self.addresses.restore(link, &mut self.links) {
             let (link, address) = self.addresses.get(vip);
             let it = self.links.get(link);
             log::warn!("{address} has vanished from {}: putting it back", it.name);
-            let (Some(index), Some(mac), IpAddr::V4(address)) = (it.index, it.mac, address) else {
-                continue;
-            };
-            self.addresses.flush(&mut self.links);
-            if let Err(error) = self.announcer.send(index, &gratuitous_arp(mac, address), ARP_FRAME)
-            {
-                log::debug!("cannot announce {address}: {error}");
-            }
+            let (Some(index), Some(mac)) = (it.index, it.mac) else { continue };
+            let announcement = Announcement::new(mac, address, it.forwarding);
+            Burst::collect(&mut bursts, index, &announcement);
         }
         self.addresses.flush(&mut self.links);
+        for burst in &bursts {
+            self.announcer.add(burst);
+        }
+        self.announcer.flush();
     }
 
     pub(super) fn upkeep_soon(&mut self) {
@@ -187,6 +187,7 @@ impl Daemon {
         for link in 0..self.links.len() {
             self.restore_addresses(link);
         }
+        self.retry_filter();
     }
 
     /// Whether a virtual router is in a state.

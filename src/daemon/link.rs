@@ -3,7 +3,7 @@
 //! One socket hears events, another makes requests. An event socket that overflowed (ENOBUFS) is a
 //! reason to ask for everything again, not to guess.
 
-use crate::sys::netlink::{self as nl, Builder, Netlink};
+use crate::sys::netlink::{self as nl, forwarding, Builder, Netlink};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, RawFd};
@@ -31,6 +31,8 @@ pub struct Link {
     pub up: bool,
     /// Its hardware address, if it is one of Ethernet.
     pub mac: Option<[u8; 6]>,
+    /// It forwards IPv6, so it says in neighbour advertisements that it is a router.
+    pub forwarding: bool,
     /// Its addresses, in the kernel's order.
     pub addresses: Vec<Address>,
 }
@@ -77,7 +79,12 @@ impl Links {
     /// # Errors
     /// What the kernel says.
     pub fn open() -> io::Result<Self> {
-        let groups = [nl::RTNLGRP_LINK, nl::RTNLGRP_IPV4_IFADDR, nl::RTNLGRP_IPV6_IFADDR];
+        let groups = [
+            nl::RTNLGRP_LINK,
+            nl::RTNLGRP_IPV4_IFADDR,
+            nl::RTNLGRP_IPV6_IFADDR,
+            forwarding::RTNLGRP_IPV6_NETCONF,
+        ];
         Ok(Self {
             events: Netlink::open(&groups, EVENT_BUFFER)?,
             requests: Netlink::open(&[], REPLY_BUFFER)?,
@@ -287,6 +294,7 @@ impl Links {
         match kind {
             nl::RTM_NEWLINK => self.new_link(body),
             nl::RTM_DELLINK => self.del_link(body),
+            forwarding::RTM_NEWNETCONF => self.forwarding(body),
             nl::RTM_NEWADDR | nl::RTM_DELADDR => self.address(kind == nl::RTM_NEWADDR, body),
             nl::NLMSG_ERROR => {
                 let errno = nl::error_code(body);
@@ -309,6 +317,7 @@ impl Links {
                 _ => {}
             }
         }
+        let forwarding = forwarding::of_link(rest);
         let up = info.flags & nl::IFF_UP != 0 && info.flags & nl::IFF_RUNNING != 0;
         for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
             let named = Some(link.name.as_str()) == name;
@@ -321,8 +330,10 @@ impl Links {
                 if link.index != Some(info.index) {
                     link.addresses.clear();
                 }
-                *dirty |= (link.index, link.up, link.mac) != (Some(info.index), up, mac);
-                (link.index, link.up, link.mac) = (Some(info.index), up, mac);
+                let forwarding = forwarding.unwrap_or(link.forwarding);
+                let new = (Some(info.index), up, mac, forwarding);
+                *dirty |= (link.index, link.up, link.mac, link.forwarding) != new;
+                (link.index, link.up, link.mac, link.forwarding) = new;
             }
         }
     }
@@ -336,6 +347,16 @@ impl Links {
         for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
             if link.index == Some(info.index) {
                 *link = Link { name: std::mem::take(&mut link.name), ..Link::default() };
+                *dirty = true;
+            }
+        }
+    }
+
+    fn forwarding(&mut self, body: &[u8]) {
+        let Some((index, forwarding)) = forwarding::of_netconf(body) else { return };
+        for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
+            if link.index == Some(index) && link.forwarding != forwarding {
+                link.forwarding = forwarding;
                 *dirty = true;
             }
         }

@@ -3,10 +3,13 @@
 
 mod act;
 mod addresses;
+mod announcer;
 mod build;
 mod checks;
 mod children;
 mod command;
+mod filter;
+mod firewall;
 mod group;
 mod instance;
 mod interfaces;
@@ -26,7 +29,6 @@ pub mod wheel;
 
 use crate::config::error::Report;
 use crate::config::Config;
-use crate::sys::packet::PacketSocket;
 use crate::sys::raw::Inbox;
 use crate::sys::signalfd::SignalFd;
 use crate::sys::timerfd::TimerFd;
@@ -35,7 +37,9 @@ use crate::vrrp::event::{Action, Event};
 use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
+use announcer::Announcer;
 use children::Children;
+use filter::Filter;
 use group::Group;
 use instance::Instance;
 use link::Links;
@@ -64,6 +68,7 @@ enum Source {
     Signals,
     LinkEvents,
     LinkRequests,
+    Nftables,
     Net(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
@@ -81,6 +86,7 @@ impl Source {
             Self::Signals => 1,
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
+            Self::Nftables => 4,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Child(token) => token,
         })
@@ -92,7 +98,8 @@ impl Source {
             (0, 0) => Self::Timer,
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
-            (0, _) => Self::LinkRequests,
+            (0, 3) => Self::LinkRequests,
+            (0, _) => Self::Nftables,
             (1, net) => Self::Net(net),
             _ => Self::Child(token.0),
         }
@@ -133,6 +140,7 @@ pub struct Daemon {
     /// More events of interfaces may be waiting than one turn takes.
     more_link_events: bool,
     addresses: Addresses,
+    filter: Filter,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -145,9 +153,7 @@ pub struct Daemon {
     scripts: Vec<Script>,
     numbers: Numbers,
     children: Children,
-    announcer: PacketSocket,
-    /// Announcements that are being put together: interface index and frames.
-    burst: (u32, Vec<u8>),
+    announcer: Announcer,
     /// Taken out while its packets are handled.
     inbox: Option<Inbox>,
     /// What the virtual routers want done in this turn, with their numbers.
@@ -184,6 +190,7 @@ impl Daemon {
             links: Links::open()?,
             more_link_events: false,
             addresses: Addresses::default(),
+            filter: Filter::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -194,8 +201,7 @@ impl Daemon {
             scripts: Vec::new(),
             numbers: Numbers::default(),
             children: Children::new(Source::CHILD),
-            announcer: PacketSocket::open()?,
-            burst: (0, Vec::new()),
+            announcer: Announcer::open()?,
             inbox: Some(Inbox::new(INBOX_SLOTS, INBOX_SLOT)),
             pending: Vec::new(),
             actions: Vec::with_capacity(16),
@@ -222,7 +228,9 @@ impl Daemon {
         self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
+        let before_us = self.addresses.any_there(&self.links);
         self.remove_leftovers();
+        self.start_filter(before_us)?;
         self.refresh_links();
         self.start_checks();
         for router in 0..self.routers.len() {
@@ -242,6 +250,7 @@ impl Daemon {
         while !self.stopped() {
             self.turn(&mut events)?;
         }
+        self.filter.firewall.remove();
         Ok(())
     }
 
@@ -274,6 +283,7 @@ impl Daemon {
             Source::Signals => self.read_signals(),
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
+            Source::Nftables => self.read_nftables(),
             Source::Net(net) => self.receive(net),
             Source::Child(token) => self.child_ready(token),
         }

@@ -1,12 +1,14 @@
 //! A virtual router at work, and what a transition sends, made ready before it is needed.
 
+use super::announcer::Burst;
 use super::link::Links;
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::settings::{Garp, Settings};
 use crate::wire::advert::{ChecksumForm, Template};
-use crate::wire::{announce, Family, Version};
+use crate::wire::announce::Announcement;
+use crate::wire::{Family, Version};
 use std::net::IpAddr;
 
 /// A virtual router and all that belongs to it. An instance has one for each family.
@@ -25,10 +27,13 @@ pub struct VirtualRouter {
     pub link: usize,
     /// Its virtual addresses, by number in the table of addresses.
     pub vips: Vec<usize>,
+    /// What keeps packets from its virtual addresses, by number in the firewall; empty if it takes
+    /// them.
+    pub no_accept: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
-    /// The announcements of its addresses: interface index and frames, back to back.
-    pub announcements: Vec<(u32, Vec<u8>)>,
+    /// The announcements of its addresses.
+    pub announcements: Vec<Burst>,
 }
 
 /// The settings of the virtual router of a family that an instance asks for.
@@ -87,15 +92,9 @@ impl VirtualRouter {
         for vip in &self.vips {
             let (link, address) = vips(*vip);
             let link = links.get(link);
-            let (Some(index), Some(mac), IpAddr::V4(address)) = (link.index, link.mac, address)
-            else {
-                continue;
-            };
-            let frame = announce::gratuitous_arp(mac, address);
-            match self.announcements.iter_mut().find(|(known, _)| *known == index) {
-                Some((_, frames)) => frames.extend(frame),
-                None => self.announcements.push((index, frame.to_vec())),
-            }
+            let (Some(index), Some(mac)) = (link.index, link.mac) else { continue };
+            let announcement = Announcement::new(mac, address, link.forwarding);
+            Burst::collect(&mut self.announcements, index, &announcement);
         }
     }
 
@@ -104,9 +103,12 @@ impl VirtualRouter {
     #[must_use]
     pub fn choose_source(&self, links: &Links, is_vip: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
         let settings = self.core.settings();
-        let usable = |address: &&super::link::Address| {
-            Family::of(address.address) == settings.family && !address.tentative
+        // IPv6: link-local (V3-007), and only when nobody else can have it.
+        let fits = |address: IpAddr| match address {
+            IpAddr::V4(_) => settings.family == Family::V4,
+            IpAddr::V6(it) => settings.family == Family::V6 && it.is_unicast_link_local(),
         };
+        let usable = |address: &&super::link::Address| fits(address.address) && !address.tentative;
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
         let real = |address: &&super::link::Address| !is_vip(address.address) && !address.ours;
         let in_use = self.core.source();

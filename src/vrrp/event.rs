@@ -160,7 +160,8 @@ pub enum Remark {
     },
     /// We stay in FAULT, for another reason than the last that was told.
     OtherFault(Fault),
-    /// For a whole Master_Down_Interval we would have been MASTER, and the group has not let us.
+    /// For another Master_Down_Interval, and 10 s, we have wanted to be MASTER and the group has not
+    /// let us.
     GroupWaits {
         /// How long nobody has been MASTER here, or only one that is weaker than we are.
         silent: Duration,

@@ -33,7 +33,14 @@ pub enum Command {
     /// Become MASTER.
     Master,
     /// Leave MASTER, without a word: another is there already.
-    Backup,
+    Backup {
+        /// The first member that follows it, counted from 0: everybody waits so many intervals
+        /// longer for the timer to fire. Two groups that each lose on another segment, by their
+        /// priorities or because their addresses are in another order, would else yield to each
+        /// other and come back at the same moment again and again. For this the members have to
+        /// be in the same order on all nodes.
+        rank: u8,
+    },
     /// Go into FAULT; a MASTER resigns.
     Fault,
     /// Nothing is in anybody's way any more: leave FAULT.
@@ -44,10 +51,16 @@ pub enum Command {
     Announce,
 }
 
+/// A group does not wait for more intervals than this.
+const LAST_RANK: usize = 15;
+
 /// What all members have to be told, given where each of them stands; `None` if they agree. To be
-/// asked again until it says so: telling them changes where they stand.
+/// asked again until it says so: telling them changes where they stand. Once a turn is enough, when
+/// its packets have been read and its timers have fired: not earlier, for a packet that still waits
+/// may take somebody's wish away (V3-082).
 ///
-/// * One has a cause of its own to be in FAULT: so are all. None has one any more: all begin anew.
+/// * One has a cause of its own to be in FAULT, or had one: so are all. None has one any more: all
+///   begin anew.
 /// * One wants to be MASTER, and all others want it too, hear only a weaker one, or are it: all
 ///   become it. A segment that has lost its MASTER cannot pull the others along, and a member that
 ///   a group gets while it is MASTER joins it when its own timer fires.
@@ -55,15 +68,16 @@ pub enum Command {
 #[must_use]
 pub fn decide(stands: impl Iterator<Item = Stand> + Clone) -> Option<Command> {
     let any = |wanted: Stand| stands.clone().any(|stand| stand == wanted);
-    if any(Stand::Fault) {
-        let still = |stand| !matches!(stand, Stand::Init | Stand::Fault | Stand::Waits);
-        return stands.clone().any(still).then_some(Command::Fault);
+    if any(Stand::Fault) || any(Stand::Waits) {
+        let not_told = |stand| !matches!(stand, Stand::Init | Stand::Fault | Stand::Waits);
+        if stands.clone().any(not_told) {
+            return Some(Command::Fault);
+        }
+        return (!any(Stand::Fault)).then_some(Command::Recover);
     }
-    if any(Stand::Waits) {
-        return Some(Command::Recover);
-    }
-    if any(Stand::Master) && any(Stand::Follows) {
-        return Some(Command::Backup);
+    let first = stands.clone().position(|stand| stand == Stand::Follows);
+    if let Some(first) = first.filter(|_| any(Stand::Master)) {
+        return Some(Command::Backup { rank: first.min(LAST_RANK) as u8 });
     }
     let ready = |stand| matches!(stand, Stand::Wants | Stand::Weaker | Stand::Master);
     (any(Stand::Wants) && stands.clone().all(ready)).then_some(Command::Master)
@@ -92,13 +106,17 @@ mod tests {
             (&[Master, Held], None),
             (&[Master, Listens], None),
             (&[Master, Init], None),
-            (&[Master, Follows], Some(Command::Backup)),
-            (&[Master, Follows, Wants], Some(Command::Backup)),
+            (&[Follows, Master], Some(Command::Backup { rank: 0 })),
+            (&[Master, Follows, Wants], Some(Command::Backup { rank: 1 })),
+            (&[Master, Weaker, Follows, Follows], Some(Command::Backup { rank: 2 })),
             (&[Master, Fault], Some(Command::Fault)),
             (&[Follows, Fault, Waits], Some(Command::Fault)),
             (&[Fault, Waits, Fault], None),
             (&[Fault, Init], None),
             (&[Waits, Waits], Some(Command::Recover)),
+            (&[Waits, Init], Some(Command::Recover)),
+            // A fault that has come and gone within one turn: the others have not heard of it.
+            (&[Waits, Master], Some(Command::Fault)),
             (&[Init, Init], None),
             (&[], None),
         ] {

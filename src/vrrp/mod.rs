@@ -2,7 +2,6 @@
 //! `handle(now, event, &mut out)` and `deadline()`, and nothing here knows a clock, a descriptor or
 //! a log. After construction nothing allocates but the caller's list of actions, which is reused.
 
-mod backup;
 pub mod check;
 pub mod debounce;
 pub mod event;
@@ -24,6 +23,8 @@ use core::fmt;
 pub mod bounds {
     /// Virtual addresses of one instance: VRRP counts them in one octet.
     pub const ADDRESSES: usize = crate::wire::MAX_ADDRESSES;
+    /// Lines of a list that is not advertised: routes, rules, excluded and static addresses.
+    pub const LINES: usize = 4096;
     /// Trackers of one instance.
     pub const TRACKERS: usize = 64;
     /// Instances of one daemon.

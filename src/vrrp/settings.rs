@@ -146,6 +146,17 @@ impl Settings {
         }
     }
 
+    /// V3-048: over IPv6 the first address is link-local. Where ours is not (V3-025), we do as our
+    /// peers are told to, or both would be MASTER.
+    fn first_may_be(&self, first: Option<IpAddr>) -> bool {
+        let is_link_local = |address: IpAddr| match address {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        };
+        first.is_some_and(is_link_local)
+            || self.addresses.first().is_some_and(|ours| !is_link_local(*ours))
+    }
+
     /// RFC 2338 §5.3.6. The whole password is always looked at, so that the time it takes says
     /// nothing about it.
     fn authenticate(&self, kind: u8, data: &[u8; 8]) -> Result<(), Discard> {

@@ -37,7 +37,8 @@ impl Sum {
             .add_word(length)
     }
 
-    fn add_address(self, address: IpAddr) -> Self {
+    /// Adds an address, as a part of a pseudo-header.
+    pub(super) fn add_address(self, address: IpAddr) -> Self {
         match address {
             IpAddr::V4(address) => self.add_bytes(&address.octets()),
             IpAddr::V6(address) => self.add_bytes(&address.octets()),

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 use vipd::config::{
-    read, Command, CommandLine, Config, Format, GlobalDefs, Notify, Reading, ScriptUser,
+    read, Command, CommandLine, Config, Format, GlobalDefs, NoAcceptFailure, Notify, Reading,
+    ScriptUser,
 };
 use vipd::config::{TrackScript, V3Checksum, VirtualIpAddress, VrrpInstance, VrrpScript};
 use vipd::vrrp::tracker::Weight;
@@ -65,12 +66,13 @@ impl Dump {
     }
 
     fn globals(&mut self, globals: &GlobalDefs) {
-        let GlobalDefs { router_id, script_user } = globals;
+        let GlobalDefs { router_id, script_user, no_accept_failure } = globals;
         self.line("global_defs");
         if let Some(name) = router_id {
             self.word("router_id", &format!("{name:?}"));
         }
         self.user("script_user", script_user);
+        self.flag("no_accept_failure fault", *no_accept_failure == NoAcceptFailure::Fault);
     }
 
     fn script(&mut self, it: &VrrpScript) {
@@ -112,6 +114,7 @@ impl Dump {
         let centiseconds = u64::from(advert_int.centiseconds());
         self.word("advert_int", &format!("{:?}", Duration::from_millis(10 * centiseconds)));
         self.flag("nopreempt", *nopreempt);
+        self.flag("no_accept", !it.accept);
         if !fast_handover {
             self.word("fast_handover", "false");
         }

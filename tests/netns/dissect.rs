@@ -1,12 +1,11 @@
 //! What we send, as other people's tools read it: tcpdump captures, tshark dissects. And byte by
 //! byte against messages that were made and checked elsewhere.
 
+use crate::lab::capture::{self, Capture};
 use crate::lab::frames::GROUP_MAC;
 use crate::lab::tap::Tap;
-use crate::lab::{poll, wall_clock, Host, Lab, SOON};
+use crate::lab::{wall_clock, Host, Lab, SOON};
 use crate::setup::vipd;
-use std::path::Path;
-use std::process::Command;
 use vipd::wire::advert::ChecksumForm;
 
 /// Made with scapy, checked with tshark and tcpdump: virtual router 10, priority 100, 1 s,
@@ -46,12 +45,7 @@ impl Bench {
 
     /// Runs vipd as MASTER until it has sent some advertisements, and stops it. Returns the file.
     fn record(&self, more: &str) -> String {
-        let file = self.lab.directory().join("a.pcap").display().to_string();
-        let mut tcpdump = self.lab.segment().command(Path::new("tcpdump"));
-        let user = ["-Z", "root"];
-        tcpdump.args(user).args(["-i", &self.host.port, "-U", "-s", "0", "-w", &file, "proto 112"]);
-        let tcpdump = self.lab.spawn("tcpdump", tcpdump);
-        tcpdump.wait_log("listening on", SOON);
+        let capture = Capture::begin(&self.lab, &self.host, "proto 112");
         let begin = wall_clock();
         let toml = format!(
             "[vrrp_instance.vip]\ninterface = \"eth0\"\nvirtual_router_id = 10\n\
@@ -61,15 +55,7 @@ impl Bench {
         self.tap.wait_adverts(begin, 3, SOON);
         process.signal("TERM");
         assert!(process.wait_end(SOON).success());
-        // A header of the file, and one of each packet.
-        let adverts = self.tap.adverts_after(begin);
-        let size = 24 + adverts.iter().map(|advert| 16 + advert.frame.len()).sum::<usize>();
-        poll(SOON, "tcpdump has written everything", || {
-            std::fs::metadata(&file).is_ok_and(|meta| meta.len() >= size as u64)
-        });
-        tcpdump.signal("INT");
-        tcpdump.wait_end(SOON);
-        file
+        capture.end(self.tap.adverts_after(begin).iter().map(|advert| advert.frame.len()))
     }
 
     /// The first message, and the last, which resigns.
@@ -91,7 +77,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Lets tshark read a file: one line a packet.
+/// What tshark says of the packets of a file.
 fn dissect(file: &str, options: &[&str]) -> Vec<Dissected> {
     let fields = [
         "vrrp.checksum.status",
@@ -102,27 +88,15 @@ fn dissect(file: &str, options: &[&str]) -> Vec<Dissected> {
         "_ws.expert",
         "_ws.malformed",
     ];
-    let mut tshark = Command::new("tshark");
-    tshark.args(["-n", "-r", file, "-T", "fields", "-E", "separator=;"]).args(options);
-    for field in fields {
-        tshark.args(["-e", field]);
-    }
-    let output = tshark.output().expect("tshark can be run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let packet = |line: &str| {
-        let words: Vec<&str> = line.split(';').collect();
-        let word = |at: usize| words.get(at).map_or(String::new(), |word| (*word).to_owned());
-        Dissected {
-            checksum_status: word(0),
-            ttl: word(1),
-            dscp: word(2),
-            destination: word(3),
-            source: word(4),
-            complaints: words.get(5..).unwrap_or_default().concat(),
-        }
+    let packet = |words: Vec<String>| Dissected {
+        complaints: words[5..].concat(),
+        checksum_status: words[0].clone(),
+        ttl: words[1].clone(),
+        dscp: words[2].clone(),
+        destination: words[3].clone(),
+        source: words[4].clone(),
     };
-    text.lines().map(packet).collect()
+    capture::dissect(file, options, &fields).into_iter().map(packet).collect()
 }
 
 #[track_caller]

@@ -203,7 +203,7 @@ fn v2_with_the_wrong_password_type_interval_or_list() {
         authentication: Some(*b"secret\0\0"),
         ..Message::v2(VRID, 200, 1, VIP)
     };
-    let elsewhere = vec![Ipv4Addr::new(10, 77, 0, 101)];
+    let elsewhere = vec![Ipv4Addr::new(10, 77, 0, 101).into()];
     let wrong = [
         ("auth_failures", Message { authentication: Some(*b"Secret\0\0"), ..right.clone() }),
         ("auth_type_mismatch", Message { middle: 0x0001, ..right.clone() }),

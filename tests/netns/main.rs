@@ -1,9 +1,11 @@
 //! The real daemon in network namespaces. Needs root; touches nothing outside of the namespaces
 //! that it makes. The tests run side by side, most of them are waiting.
 
+mod accept;
 mod checks;
 mod dissect;
 mod elections;
+mod frr;
 mod hostile;
 mod interop;
 mod itself;

@@ -2,7 +2,7 @@
 
 use crate::lab::process::Process;
 use crate::lab::tap::Tap;
-use crate::lab::{poll, Host, Lab, SOON, VIP};
+use crate::lab::{poll, Host, Lab, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
 use std::path::Path;
 use std::time::Duration;
 
@@ -41,6 +41,12 @@ pub fn keepalived(priority: u8, more: &str) -> String {
          {more}\n\
          }}\n"
     )
+}
+
+/// keepalived with both virtual addresses of IPv6.
+pub fn keepalived_v6(priority: u8, more: &str) -> String {
+    let addresses = format!("{VIP_LOCAL}/64\n{VIP_GLOBAL}/64");
+    keepalived(priority, more).replace(&format!("{VIP}/24"), &addresses)
 }
 
 /// Skew_Time and Master_Down_Interval of VRRPv3, or of VRRPv2 with 1 s, by the formula of the RFC.

@@ -18,7 +18,6 @@ use Proof::{InNamespaces, NotApplicable, NotYet, Tested};
 
 const IPV6: Proof = NotYet("IPv6");
 const VIRTUAL_MAC: Proof = NotYet("virtual MAC address");
-const ACCEPT: Proof = NotYet("accept mode off");
 const CONFIGURATION: Proof = NotYet("a test of the configuration");
 const DUAL: Proof = NotYet("version 2 and 3 together");
 
@@ -119,9 +118,9 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v3_108", "proxy ARP answers carry the virtual MAC address", VIRTUAL_MAC),
     ("v3_109", "frames to the virtual MAC address are forwarded", VIRTUAL_MAC),
     ("v3_110", "packets to the virtual addresses are accepted", InNamespaces),
-    ("v3_111", "unless accept mode is off", ACCEPT),
+    ("v3_111", "unless accept mode is off", InNamespaces),
     ("v3_112", "IPv6: but never neighbour discovery", IPV6),
-    ("v3_113", "and they are not forwarded in a circle", ACCEPT),
+    ("v3_113", "and they are not forwarded in a circle", InNamespaces),
     ("v3_114", "the source of ICMP redirects", VIRTUAL_MAC),
     ("v3_115", "log in at a router's own address", NotApplicable("advice to people")),
     ("v3_116", "several owners are worth a remark", Tested),
@@ -145,10 +144,10 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v2_012", "skew of a second, own interval", Tested),
     ("v2_013", "priority 0 sets the skew time", Tested),
     ("v2_014", "a losing advert", Tested),
-    ("v2_015", "packets to the virtual addresses", ACCEPT),
+    ("v2_015", "packets to the virtual addresses", InNamespaces),
     ("v2_016", "a BACKUP answers no ARP", InNamespaces),
     ("v2_017", "ARP answers carry the virtual MAC address", VIRTUAL_MAC),
-    ("v2_018", "packets to the virtual addresses are not forwarded", ACCEPT),
+    ("v2_018", "packets to the virtual addresses are not forwarded", InNamespaces),
     ("v2_019", "preemption", Tested),
     ("v2_020", "virtual MAC address", VIRTUAL_MAC),
     ("v2a_01", "authentication is the virtual router's", Tested),

@@ -44,29 +44,42 @@ fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
+/// A kind of world: the name of its test, and how one is made.
+type Kind = (&'static str, fn(&mut Random, u64) -> Lan);
+
 #[test]
 fn seeds() {
+    play_all(("seeds", world), SEEDS);
+}
+
+/// Hosts with a sync group of two routers, each on a segment of its own.
+#[test]
+fn groups() {
+    play_all(("groups", world_of_groups), SEEDS / 2);
+}
+
+fn play_all(kind: Kind, seeds: u64) {
     if let Some(seed) = from_environment("SEED") {
-        let lan = play(seed, true);
+        let lan = play(kind, seed, true);
         println!("{}", lan.story.unwrap_or_default().join("\n"));
         return;
     }
-    for seed in 0..from_environment("SEEDS").unwrap_or(SEEDS) {
+    for seed in 0..from_environment("SEEDS").unwrap_or(seeds) {
         // Without a story it is faster; a seed that fails is told again with one.
-        let quiet = std::panic::catch_unwind(|| drop(play(seed, false)));
+        let quiet = std::panic::catch_unwind(|| drop(play(kind, seed, false)));
         if quiet.is_err() {
-            play(seed, true);
+            play(kind, seed, true);
             panic!("seed {seed} fails only at times: something is not deterministic");
         }
     }
 }
 
 /// Plays the story of one seed.
-fn play(seed: u64, tell: bool) -> Lan {
+fn play((test, make): Kind, seed: u64, tell: bool) -> Lan {
     let mut random = Random::new(seed);
-    let mut lan = world(&mut random, seed);
+    let mut lan = make(&mut random, seed);
     lan.story = tell.then(Vec::new);
-    lan.replay = Some(seed);
+    lan.replay = Some((test, seed));
     lan.start_all();
     let span = lan.longest_wait() * (2 + random.below(8) as u32);
     for (after, fault) in plan(&mut random, &lan, span) {
@@ -126,6 +139,40 @@ fn world(random: &mut Random, seed: u64) -> Lan {
             let weight = random.pick(&[0, 0, 20, -50, 100]);
             let weight = Weight::new(weight, random.percent(10)).expect("in range");
             lan.nodes[node].add_script(script(random), weight);
+        }
+    }
+    lan
+}
+
+/// 2 to 4 hosts with two routers each. The routers of a host agree about their priority, or no host
+/// could be the strongest; but not about whose address is greater.
+fn world_of_groups(random: &mut Random, seed: u64) -> Lan {
+    let intervals = [1, 10, 100].map(|centis| Interval::from_centiseconds(centis).expect("not 0"));
+    let intervals = [random.pick(&intervals), random.pick(&intervals)];
+    let count = 2 + random.index(3);
+    let owner = random.percent(10).then(|| random.index(count));
+    let nopreempt = random.percent(20);
+    let fast_handover = random.percent(70);
+    let mut all = Vec::new();
+    for host in 0..count {
+        let any = 1 + random.below(254) as u8;
+        let priority = random.pick(&[50, 99, 100, 101, 200, any]);
+        let priority = if owner == Some(host) { 255 } else { priority };
+        let preempt = !(nopreempt && random.percent(70));
+        for advert_int in intervals {
+            let asked = Settings { advert_int, preempt, fast_handover, ..settings(priority) };
+            all.push(Settings { grouped: true, ..garp(random, asked) });
+        }
+    }
+    let mut lan = Lan::new(seed, all);
+    lan.members = 2;
+    if random.percent(50) {
+        lan.reverse_addresses(1);
+    }
+    for host in 0..count {
+        if random.percent(40) {
+            let weight = Weight::new(0, false).expect("in range");
+            lan.nodes[2 * host + random.index(2)].add_script(script(random), weight);
         }
     }
     lan
@@ -222,14 +269,14 @@ fn inflict(lan: &mut Lan, fault: Fault) {
         }
         Fault::Cut(from, to) => lan.cut(from, to),
         Fault::Mend(from, to) => lan.mend(from, to),
-        Fault::Crash(node) => lan.crash(node),
-        Fault::ShutDown(node) => lan.shut_down(node),
-        Fault::Start(node) => match lan.nodes[node].life {
+        Fault::Crash(node) => for_host(lan, node, Lan::crash),
+        Fault::ShutDown(node) => for_host(lan, node, Lan::shut_down),
+        Fault::Start(node) => for_host(lan, node, |lan, node| match lan.nodes[node].life {
             Life::Dead | Life::Stopped => lan.start(node),
             Life::Running | Life::Stalled => {}
-        },
-        Fault::Stall(node) => lan.stall(node),
-        Fault::Wake(node) => lan.wake(node),
+        }),
+        Fault::Stall(node) => for_host(lan, node, Lan::stall),
+        Fault::Wake(node) => for_host(lan, node, Lan::wake),
         Fault::Link(node, link) => lan.set_link(node, link),
         Fault::LoseAddress(node) => lan.lose_address(node),
         Fault::RestoreAddress(node) => lan.restore_address(node),
@@ -240,6 +287,13 @@ fn inflict(lan: &mut Lan, fault: Fault) {
         }
         Fault::Zeros(times) => (0..times).for_each(|_| forge(lan, Priority::RESIGN)),
         Fault::Claim(priority) => forge(lan, Priority(priority)),
+    }
+}
+
+/// What happens to one router of a host happens to all.
+fn for_host(lan: &mut Lan, node: usize, what: impl Fn(&mut Lan, usize)) {
+    for node in lan.members_of(lan.host(node)) {
+        what(lan, node);
     }
 }
 
@@ -256,55 +310,63 @@ pub fn forge(lan: &mut Lan, priority: Priority) {
 fn make_peace(lan: &mut Lan, random: &mut Random) {
     lan.note(0, "and all: peace");
     lan.medium = Medium::default();
-    let survivor = random.index(lan.nodes.len());
-    for node in 0..lan.nodes.len() {
-        lan.cut[node].fill(false);
-        let gone = node != survivor && random.percent(15);
-        match lan.nodes[node].life {
-            Life::Running | Life::Stalled if gone => lan.crash(node),
-            Life::Running => {}
-            Life::Stalled => lan.wake(node),
-            Life::Dead | Life::Stopped if gone => {}
-            Life::Dead | Life::Stopped => lan.start(node),
-        }
-        lan.set_link(node, Link::Up);
-        lan.restore_address(node);
+    lan.cut.iter_mut().for_each(|row| row.fill(false));
+    let hosts = lan.nodes.len() / lan.members;
+    let survivor = random.index(hosts);
+    for host in 0..hosts {
+        let gone = host != survivor && random.percent(15);
         let weight = random.below(41) as i16 - 20;
-        lan.track(node, Effect::Add(weight));
-        lan.nodes[node].set_health(true);
+        for node in lan.members_of(host) {
+            match lan.nodes[node].life {
+                Life::Running | Life::Stalled if gone => lan.crash(node),
+                Life::Running => {}
+                Life::Stalled => lan.wake(node),
+                Life::Dead | Life::Stopped if gone => {}
+                Life::Dead | Life::Stopped => lan.start(node),
+            }
+        }
+        for node in lan.members_of(host) {
+            lan.set_link(node, Link::Up);
+            lan.restore_address(node);
+            lan.track(node, Effect::Add(weight));
+            lan.nodes[node].set_health(true);
+        }
     }
 }
 
 /// How long peace takes at most: packets still under way arrive, check scripts rise, then the
 /// strongest waits for its Master_Down_Interval, and its first advert travels. Where intervals
 /// differ, a BACKUP may have adopted the longest. A node that just let go of the past (a stale
-/// packet, a recovered check) begins to wait only then, hence the second interval.
+/// packet, a recovered check) begins to wait only then, hence the second interval. Groups that yield
+/// to each other need a third.
 fn bound(lan: &Lan) -> Duration {
     let wait = lan.longest_wait();
     let under_way = wait / 3;
     let rise = Duration::from_millis(500) * 4;
-    under_way + rise + wait + wait + Duration::from_millis(1)
+    let contest = if lan.members == 1 { Duration::ZERO } else { wait + wait / 3 };
+    under_way + rise + wait + wait + contest + Duration::from_millis(1)
 }
 
-/// Exactly one holds the addresses, and nobody who would preempt is stronger.
+/// Exactly one host holds the addresses, and nobody who would preempt is stronger.
 fn judge(lan: &Lan) {
-    let eligible: Vec<usize> = (0..lan.nodes.len())
-        .filter(|node| lan.nodes[*node].life == Life::Running)
-        .filter(|node| lan.state(*node) != StateName::Fault)
+    let first = |host: usize| host * lan.members;
+    let eligible: Vec<usize> = (0..lan.nodes.len() / lan.members)
+        .filter(|host| lan.nodes[first(*host)].life == Life::Running)
+        .filter(|host| lan.state(first(*host)) != StateName::Fault)
         .collect();
-    let holders = lan.holders();
+    let holders = lan.whole_holders();
     if eligible.is_empty() && holders.is_empty() {
         return;
     }
     let [holder] = holders[..] else {
         lan.fail(&format!("the addresses are held by {holders:?}"));
     };
-    let priority = |node: usize| lan.nodes[node].router.effective_priority();
-    for node in eligible {
-        let settings = lan.nodes[node].settings();
+    let priority = |host: usize| lan.nodes[first(host)].router.effective_priority();
+    for host in eligible {
+        let settings = lan.nodes[first(host)].settings();
         let preempts = settings.preempt || settings.priority == Priority::OWNER;
-        if preempts && priority(node) > priority(holder) {
-            lan.fail(&format!("{holder} holds the addresses, but {node} is stronger"));
+        if preempts && priority(host) > priority(holder) {
+            lan.fail(&format!("{holder} holds the addresses, but {host} is stronger"));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use vipd::vrrp::event::Action;
-use vipd::vrrp::reason::Reason;
+use vipd::vrrp::reason::{Fault, Reason};
 use vipd::vrrp::router::{Heard, Router};
 use vipd::vrrp::settings::Settings;
 use vipd::vrrp::statistics::Statistics;
@@ -28,6 +28,8 @@ pub enum Kind {
     Refused,
     /// The link, the address, a tracker.
     Local,
+    /// What the group says.
+    Group,
 }
 
 /// What can be seen of a router from outside.
@@ -144,7 +146,7 @@ impl Watch {
                 }
                 Action::Advertise { priority: Priority::RESIGN, .. } => {
                     ensure(before.state == StateName::Master, "resigns, but is not MASTER")?;
-                    let local = matches!(kind, Kind::Shutdown | Kind::Local);
+                    let local = matches!(kind, Kind::Shutdown | Kind::Local | Kind::Group);
                     ensure(local, "resigns because of a packet or a timer")?;
                 }
                 Action::Advertise { .. }
@@ -205,7 +207,7 @@ impl Watch {
             Kind::Local => {
                 ensure(adverts == 0 || before.priority != after.priority, "an advert for nothing")?;
             }
-            Kind::Packet { .. } | Kind::Refused | Kind::Startup | Kind::Shutdown => {
+            Kind::Packet { .. } | Kind::Refused | Kind::Startup | Kind::Shutdown | Kind::Group => {
                 ensure(adverts == 0, "an advert for nothing")?;
             }
         }
@@ -231,7 +233,12 @@ impl Watch {
         ensure(!was_future || deadline >= now, "the deadline was moved into the past")?;
         if after.state == StateName::Backup {
             let longest = self.longest.max(settings.advert_int.duration());
-            let bound = now + patience(settings, after.priority, longest);
+            // Whose group has yielded on its second member waits for an interval more.
+            let more =
+                if settings.grouped { settings.advert_int.duration() } else { Duration::ZERO };
+            let complains = if settings.grouped { Duration::from_secs(10) } else { Duration::ZERO };
+            let wait = patience(settings, after.priority, longest) + more;
+            let bound = now + wait.max(complains);
             ensure(deadline <= bound, "a BACKUP waits longer than Master_Down_Interval")?;
         }
         Ok(())
@@ -290,11 +297,12 @@ fn transition(
     ensure(matches!(done, [.., Action::Release]), "out of MASTER without a Release before it")?;
     match reason {
         Reason::Shutdown => ensure(resigned, "stops without resigning"),
-        Reason::HigherPriority { .. } | Reason::GreaterAddress { .. } | Reason::Stalled { .. } => {
-            ensure(!resigned, "yields and resigns")
-        }
+        Reason::HigherPriority { .. }
+        | Reason::GreaterAddress { .. }
+        | Reason::Stalled { .. }
+        | Reason::GroupBackup => ensure(!resigned, "yields and resigns"),
         // With the interface or its address gone there is nothing to resign with.
-        Reason::Fault(vipd::vrrp::reason::Fault::Tracker(_)) => {
+        Reason::Fault(Fault::Tracker(_) | Fault::Group) => {
             ensure(resigned, "fails without resigning")
         }
         Reason::Fault(_) => ensure(!resigned, "resigns on an interface that cannot send"),

@@ -1,6 +1,7 @@
 //! The LAN: routers, the packets between them, virtual time; and the story of what happened.
 
 use crate::invariants::patience;
+use crate::keepalived::{Keepalived, Sent};
 use crate::node::{Input, Life, Node, Outcome};
 use crate::random::Random;
 use std::collections::BTreeMap;
@@ -39,6 +40,11 @@ struct Flight {
 pub struct Lan {
     pub now: Instant,
     pub nodes: Vec<Node>,
+    /// Routers of another kind; they are numbered after ours.
+    pub peers: Vec<Keepalived>,
+    /// The longest time that two have held the addresses.
+    pub together: Duration,
+    together_since: Option<Instant>,
     pub medium: Medium,
     /// `cut[from][to]`: packets do not pass this way.
     pub cut: Vec<Vec<bool>>,
@@ -48,8 +54,10 @@ pub struct Lan {
     last_transition: Instant,
     /// What happened, if anybody wants to know.
     pub story: Option<Vec<String>>,
-    /// How to run this again.
-    pub replay: Option<u64>,
+    /// How to run this again: the test and its seed.
+    pub replay: Option<(&'static str, u64)>,
+    /// So many routers, one after the other, are one host: a sync group, each on a LAN of its own.
+    pub members: usize,
 }
 
 /// What all stories begin with: VRRPv3, one second, preemption, no repeated announcements.
@@ -104,6 +112,9 @@ impl Lan {
         Self {
             now: Instant::ZERO + Duration::from_secs(1),
             nodes: nodes.collect(),
+            peers: Vec::new(),
+            together: Duration::ZERO,
+            together_since: None,
             medium: Medium::default(),
             cut: vec![vec![false; count]; count],
             flights: BTreeMap::new(),
@@ -112,6 +123,7 @@ impl Lan {
             last_transition: Instant::ZERO,
             story: None,
             replay: None,
+            members: 1,
         }
     }
 
@@ -129,11 +141,39 @@ impl Lan {
         let mut outcome = Outcome::default();
         let result = self.nodes[node].start(self.now, &mut outcome);
         self.after(node, outcome, result);
+        self.settle(self.host(node));
     }
 
     pub fn crash(&mut self, node: usize) {
         self.note(node, "crashes");
         self.nodes[node].crash();
+    }
+
+    /// Another router, of keepalived's kind; started.
+    pub fn add_keepalived(&mut self, settings: Settings) {
+        let last = u8::try_from(self.peers.len()).expect("few") + 101;
+        let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
+        let mut peer = Keepalived::new(address, settings);
+        peer.start(self.now);
+        self.peers.push(peer);
+        let all = self.nodes.len() + self.peers.len();
+        self.cut = vec![vec![false; all]; all];
+    }
+
+    /// Its scripts have changed its priority.
+    pub fn set_peer_priority(&mut self, peer: usize, priority: u8) {
+        self.note(self.nodes.len() + peer, &format!("(keepalived) priority {priority}"));
+        self.peers[peer].set_priority(Priority(priority));
+    }
+
+    pub fn crash_peer(&mut self, peer: usize) {
+        self.note(self.nodes.len() + peer, "(keepalived) crashes");
+        self.peers[peer].crash(self.now);
+    }
+
+    pub fn start_peer(&mut self, peer: usize) {
+        self.note(self.nodes.len() + peer, "(keepalived) starts");
+        self.peers[peer].start(self.now);
     }
 
     pub fn shut_down(&mut self, node: usize) {
@@ -158,6 +198,7 @@ impl Lan {
             self.note(node, "wakes up");
             self.nodes[node].life = Life::Running;
             self.turn(node);
+            self.settle(self.host(node));
         }
     }
 
@@ -190,7 +231,7 @@ impl Lan {
 
     /// A packet that no router of ours has sent.
     pub fn forge(&mut self, source: IpAddr, bytes: &[u8]) {
-        for to in 0..self.nodes.len() {
+        for to in 0..self.nodes.len() + self.peers.len() {
             self.send(source, to, bytes);
         }
     }
@@ -252,7 +293,9 @@ impl Lan {
 
     /// Who holds the addresses, running or not.
     pub fn holders(&self) -> Vec<usize> {
-        (0..self.nodes.len()).filter(|node| self.nodes[*node].holds).collect()
+        let ours = self.nodes.iter().map(|node| node.holds);
+        let all = ours.chain(self.peers.iter().map(Keepalived::is_master));
+        all.enumerate().filter_map(|(number, holds)| holds.then_some(number)).collect()
     }
 
     /// The longest Master_Down_Interval that anybody can come to.
@@ -270,13 +313,15 @@ impl Lan {
         self.nodes[node].put(input);
         if self.nodes[node].life == Life::Running {
             self.turn(node);
+            self.settle(self.host(node));
         }
     }
 
     fn next_moment(&self) -> Option<Instant> {
         let flight = self.flights.keys().next().map(|(at, _)| *at);
         let wakes = self.nodes.iter().filter_map(Node::wakes_at);
-        wakes.chain(flight).min()
+        let peers = self.peers.iter().filter_map(Keepalived::wakes_at);
+        wakes.chain(peers).chain(flight).min()
     }
 
     /// Everything that is due at that moment: the packets, then the routers whose timers are due.
@@ -287,6 +332,11 @@ impl Lan {
                 break;
             }
             let flight = entry.remove();
+            if let Some(peer) = flight.to.checked_sub(self.nodes.len()) {
+                let sent = self.peers[peer].packet(self.now, &flight.meta, &flight.bytes);
+                self.after_peer(peer, sent);
+                continue;
+            }
             self.nodes[flight.to].put(Input::Packet(flight.meta, flight.bytes));
             if self.nodes[flight.to].life == Life::Running {
                 self.turn(flight.to);
@@ -297,6 +347,26 @@ impl Lan {
                 self.turn(node);
             }
         }
+        for peer in 0..self.peers.len() {
+            if self.peers[peer].wakes_at().is_some_and(|at| at <= self.now) {
+                let sent = self.peers[peer].timer(self.now);
+                self.after_peer(peer, sent);
+            }
+        }
+        for host in 0..self.nodes.len() / self.members {
+            self.settle(host);
+        }
+        self.watch_together();
+    }
+
+    /// How long two have held the addresses.
+    fn watch_together(&mut self) {
+        if self.holders().len() < 2 {
+            self.together_since = None;
+            return;
+        }
+        let since = *self.together_since.get_or_insert(self.now);
+        self.together = self.together.max(self.now.since(since));
     }
 
     fn turn(&mut self, node: usize) {
@@ -306,7 +376,7 @@ impl Lan {
     }
 
     /// Sends what the turn has made, and judges it by what the others are.
-    fn after(&mut self, node: usize, outcome: Outcome, result: Result<(), String>) {
+    pub fn after(&mut self, node: usize, outcome: Outcome, result: Result<(), String>) {
         for line in &outcome.story {
             self.note(node, line);
         }
@@ -316,6 +386,9 @@ impl Lan {
         if self.nodes[node].since == self.now {
             self.last_transition = self.now;
         }
+        if outcome.contest {
+            self.announce_everywhere(node);
+        }
         if outcome.acquired {
             self.no_stronger_master_is_heard(node);
         }
@@ -323,9 +396,25 @@ impl Lan {
         if self.nodes[node].link != Link::Up {
             return;
         }
-        for bytes in &outcome.sent {
-            for to in (0..self.nodes.len()).filter(|to| *to != node) {
-                if !self.cut[node][to] {
+        self.multicast(node, source, &outcome.sent);
+    }
+
+    fn after_peer(&mut self, peer: usize, sent: Sent) {
+        let Keepalived { address, since, .. } = self.peers[peer];
+        let number = self.nodes.len() + peer;
+        if since == self.now {
+            self.last_transition = self.now;
+            let state = if self.peers[peer].is_master() { "MASTER" } else { "BACKUP" };
+            self.note(number, &format!("(keepalived) is {state}"));
+        }
+        self.multicast(number, address, &sent);
+    }
+
+    fn multicast(&mut self, from: usize, source: IpAddr, messages: &[Vec<u8>]) {
+        let all = self.nodes.len() + self.peers.len();
+        for bytes in messages {
+            for to in (0..all).filter(|to| *to != from) {
+                if !self.cut[from][to] && self.segment(from) == self.segment(to) {
                     self.send(source, to, bytes);
                 }
             }
@@ -361,12 +450,14 @@ impl Lan {
         }
         let intervals = self.nodes.iter().map(|node| node.settings().advert_int.duration());
         let wait = patience(me.settings(), ours, intervals.min().unwrap_or_default());
-        for (number, peer) in self.nodes.iter().enumerate() {
-            let Some(heard) = me.heard.get(&peer.address) else { continue };
+        let nodes = self.nodes.iter().map(|node| (node.address, node.is_master(), node.since));
+        let peers = self.peers.iter().map(|peer| (peer.address, peer.is_master(), peer.since));
+        for (number, (address, is_master, since)) in nodes.chain(peers).enumerate() {
+            let Some(heard) = me.heard.get(&address) else { continue };
             let stronger = heard.priority >= ours;
             // What was heard of an earlier reign says nothing about this one.
-            let recent = heard.at >= peer.since && self.now.since(heard.at) < wait;
-            if number != node && peer.is_master() && stronger && recent {
+            let recent = heard.at >= since && self.now.since(heard.at) < wait;
+            if number != node && is_master && stronger && recent {
                 let what = format!("router {node} takes the addresses, but hears {number}");
                 self.fail(&what);
             }
@@ -389,7 +480,7 @@ impl Lan {
             std::panic::resume_unwind(Box::new(what.to_owned()));
         };
         let replay = match self.replay {
-            Some(seed) => format!("\nreplay: SEED={seed} cargo test --test sim seeds"),
+            Some((test, seed)) => format!("\nreplay: SEED={seed} cargo test --test sim {test}"),
             None => String::new(),
         };
         let routers: Vec<String> = self.nodes.iter().enumerate().map(describe).collect();

@@ -2,7 +2,11 @@
 //! go wrong between them. `tests/README.md` says how to replay a seed.
 
 mod faults;
+mod group;
+mod groups;
+mod interop;
 mod invariants;
+mod keepalived;
 mod lan;
 mod node;
 mod random;

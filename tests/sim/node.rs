@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 use vipd::vrrp::check::{self, Check};
 use vipd::vrrp::event::{Action, Event, Link};
+use vipd::vrrp::group::Command;
 use vipd::vrrp::router::Router;
 use vipd::vrrp::settings::Settings;
 use vipd::vrrp::time::Instant;
@@ -63,6 +64,8 @@ pub struct Heard {
 pub struct Outcome {
     pub sent: Vec<Vec<u8>>,
     pub acquired: bool,
+    /// It has won a contest.
+    pub contest: bool,
     pub story: Vec<String>,
 }
 
@@ -113,6 +116,11 @@ impl Node {
             actions: Vec::new(),
             local_first: false,
         }
+    }
+
+    pub fn set_address(&mut self, address: IpAddr) {
+        self.address = address;
+        self.source = Some(address);
     }
 
     pub fn settings(&self) -> &Settings {
@@ -172,6 +180,16 @@ impl Node {
         self.life = Life::Stopped;
         self.inbox.clear();
         Ok(())
+    }
+
+    /// What its group says.
+    pub fn command(
+        &mut self,
+        now: Instant,
+        command: Command,
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
+        self.event(now, Kind::Group, Event::Group(command), outcome)
     }
 
     /// Without a word.
@@ -348,6 +366,7 @@ impl Node {
                 outcome.story.push(format!("priority {from} -> {to}"));
             }
             Action::LowerPriority { source, priority } => {
+                outcome.contest = true;
                 outcome.story.push(format!("{source} claims to be MASTER with {priority}"));
             }
             Action::Remark(remark) => outcome.story.push(format!("{remark:?}")),

@@ -154,8 +154,11 @@ fn items(value: &Value) -> Vec<ItemPart<'_>> {
 
 /// Whether each item of a keyword's list stands for itself. The words of a command do not.
 fn is_list(section: &str, word: &str) -> bool {
-    const LISTS: [&str; 8] = [
+    const LISTS: [&str; 11] = [
         "virtual_ipaddress",
+        "virtual_ipaddress_excluded",
+        "virtual_routes",
+        "virtual_rules",
         "track_script",
         "track_interface",
         "track_file",
@@ -164,7 +167,13 @@ fn is_list(section: &str, word: &str) -> bool {
         "track_tcp",
         "track_ping",
     ];
-    section == "vrrp_instance" && LISTS.contains(&word)
+    match section {
+        "vrrp_instance" => LISTS.contains(&word),
+        "static_ipaddress" => word == "address",
+        "static_routes" => word == "route",
+        "static_rules" => word == "rule",
+        _ => false,
+    }
 }
 
 /// The offset of the byte behind a place.

@@ -52,12 +52,13 @@ fn value(out: &mut String, section: &str, part: &EntryPart<'_>, column: usize) {
     }
 }
 
-/// Addresses stand on a line each, names beside each other; with comments between, all on lines.
+/// Addresses, routes and rules stand on a line each, names beside each other; with comments between, all on lines.
 fn list(out: &mut String, word: &str, items: &[ItemPart<'_>], part: &EntryPart<'_>, column: usize) {
     let has_notes = |item: &ItemPart<'_>| item.around.has_notes() || !item.around.is_kept();
     let texts: Vec<_> = items.iter().map(|item| inline(&typed::item(word, item.value))).collect();
     let line = format!("[{}]", texts.join(", "));
-    let fits = items.len() <= 1 || (word != "virtual_ipaddress" && column + line.len() <= COLUMNS);
+    let is_names = word == "track_script";
+    let fits = items.len() <= 1 || (is_names && column + line.len() <= COLUMNS);
     if fits && part.around.end.is_empty() && !items.iter().any(has_notes) {
         out.push_str(&line);
         return;

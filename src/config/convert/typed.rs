@@ -50,9 +50,12 @@ pub fn is_command(section: &str, word: &str) -> bool {
     key(section, word).is_some_and(|key| matches!(key.kind, Kind::Command | Kind::Script))
 }
 
-/// An item of `virtual_ipaddress` or `track_script`: a line, or a table.
+/// An item of a list, `virtual_ipaddress` or `track_script` or the like: a line, or a table.
 pub fn item(word: &str, value: &Value) -> Typed {
     match &value.data {
+        Data::Table(entries) if matches!(word, "address" | "virtual_ipaddress_excluded") => {
+            table("virtual_ipaddress", entries)
+        }
         Data::Table(entries) => table(word, entries),
         Data::Line(words) => match words.as_slice() {
             // A name with blanks cannot stand before other words.

@@ -74,6 +74,8 @@ fn line(value: &Typed) -> Result<String, &'static str> {
             ("reverse", Typed::Flag(true)) => last = Some("weight 0 reverse"),
             ("reverse", _) if has("weight") => last = Some("noreverse"),
             ("reverse", _) => {}
+            (flag, Typed::Flag(truth)) if *truth => words.push(flag.into()),
+            (_, Typed::Flag(_)) => {}
             _ if first => words.insert(0, text),
             _ => words.push(format!("{key} {text}")),
         }

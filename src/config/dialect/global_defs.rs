@@ -12,7 +12,7 @@ const DUMP: &str = "vipd writes no such file; SIGUSR1 puts the state into the lo
 const EXTRA: &str = "addresses on other interfaces are announced like the rest; \
                      vrrp_garp_master_refresh repeats it";
 const FIFO: &str = "no line is written to a FIFO; notify runs a script for every change of state";
-const FIREWALL: &str = "vipd makes no rules for the firewall";
+const FIREWALL: &str = "vipd makes a table of its own with nftables, inet vipd, if it needs one";
 const PROCESS: &str = "priority, memory and CPUs of vipd are the business of what starts it";
 const RELOAD: &str = "vipd reads its configuration when it is told to, and never by itself";
 const SCRIPT: &str = "the script is not run; let the service manager run it";

@@ -3,13 +3,13 @@
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
     Table, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN, MULTICAST,
-    NO_IPV6, OWNER, STRICT, UNICAST, WEIGHT, YIELD,
+    OWNER, STRICT, UNICAST, WEIGHT, YIELD,
 };
 
-const ACCEPT: &str = "it is not needed, the MASTER always answers on its addresses";
 const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole seconds, VRRPv3 \
                           hundredths of a second; out of its range it is an error";
-const EXCLUDED: &str = "these addresses are not set, only those of virtual_ipaddress are";
+const EXCLUDED: &str =
+    "an address that somebody else removes is put back without a change of state";
 const EXTRA: &str =
     "addresses on other interfaces are announced like the rest; garp_master_refresh repeats it";
 const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
@@ -19,6 +19,8 @@ const INTERFACES: &str = "several that are down are all waited for, and the inte
                           instance may be among them";
 const MAC: &str = "addresses keep the MAC address of their interface, and hosts learn the new one \
                    by gratuitous ARP";
+const NO_ACCEPT: &str =
+    "it needs nftables, and what the addresses send is not dropped; off means off";
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
 const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
                       its turn is skipped";
@@ -26,6 +28,9 @@ const PEER: &str = "adverts go to the multicast group instead, and where multica
                     through, every router becomes MASTER";
 const PRIMARY: &str = "one that does not exist, or has no address to send from, is FAULT all the \
                        same";
+const ROUTES: &str =
+    "one that somebody else removes is put back without a change of state, and one \
+                      of two instances stays until both give it up";
 const SECONDARIES: &str =
     "an address that the kernel takes away with another is put back a moment later";
 const SOURCE: &str = "adverts come from the first address of the interface that is not virtual";
@@ -46,14 +51,14 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "authentication"             Table    Differs, "with VRRPv3 and with vrrp_strict it is passed over with a warning";
     "auth_hmac"                  Table    Later, HMAC;
     "virtual_ipaddress"          List     Differs, VIPS;
-    "virtual_ipaddress_excluded" List     Later, EXCLUDED;
-    "no_virtual_ipaddress"       Line     Later,
-        "an instance without virtual_ipaddress is an error";
-    "virtual_routes"             List     Later, "no routes are set; a notify script can";
-    "virtual_rules"              List     Later, "no rules are set; a notify script can";
+    "virtual_ipaddress_excluded" List     Differs, EXCLUDED;
+    "no_virtual_ipaddress"       Line     Differs,
+        "for VRRPv2 alone: an advert of VRRPv3 has an address";
+    "virtual_routes"             List     Differs, ROUTES;
+    "virtual_rules"              List     Differs, ROUTES;
     "promote_secondaries"        Line     Later, SECONDARIES;
-    "accept"                     Line     Ignored, ACCEPT;
-    "no_accept"                  Line     Later, "the MASTER answers on its addresses all the same";
+    "accept"                     Line     Differs, "off means no_accept, and both are an error";
+    "no_accept"                  Line     Differs, NO_ACCEPT;
     "native_ipv6"                Line     Ignored,
         "it is not needed, the addresses tell their family";
 
@@ -139,23 +144,21 @@ const AUTH_HMAC: Table = rows! { "auth_hmac":
 };
 
 const VIRTUAL_IPADDRESS: Table = rows! { "virtual_ipaddress":
-    "dev"                        Line     Differs,
-        "the interface is not tracked: if it is down, the instance stays what it is";
+    "dev"                        Line     Same, "";
     "label"                      Line     Same, "";
     "brd"                        Line     Differs, "with - there is none";
     "broadcast"                  Line     Differs, "with - there is none";
     "scope"                      Line     Differs,
         "global, site, link, host or a number; other names are errors";
-    "no_track"                   Line     Ignored,
-        "it is not needed, dev is not tracked, and an address that vanishes is put back";
-    "peer"                       Line     Later, "the address gets no peer";
-    "preferred_lft"              Line     Later, "addresses may always be used to send from";
-    "noprefixroute"              Line     Later,
-        "the kernel makes a route to the network of the address";
-    "autojoin"                   Line     Later, "no multicast group is joined";
-    "home"                       Line     Later, NO_IPV6;
-    "-nodad"                     Line     Later, NO_IPV6;
-    "mngtmpaddr"                 Line     Later, NO_IPV6;
+    "no_track"                   Line     Differs,
+        "an address that vanishes is put back all the same";
+    "peer"                       Line     Same, "";
+    "preferred_lft"              Line     Same, "";
+    "noprefixroute"              Line     Same, "";
+    "autojoin"                   Line     Same, "";
+    "home"                       Line     Same, "";
+    "-nodad"                     Line     Same, "";
+    "mngtmpaddr"                 Line     Same, "";
     "use_vmac"                   Line     Later, MAC;
 };
 

@@ -24,6 +24,7 @@ mod global_defs;
 mod instance;
 mod outermost;
 mod rest;
+mod routes;
 
 use Support::{Differs, Ignored, Later, Refused, Renamed, Same};
 
@@ -140,7 +141,7 @@ const MULTICAST: &str = "adverts go to 224.0.0.18, and only those sent there are
 const NO_IPV6: &str = "there is no IPv6 yet";
 const OWNER: &str = "an owner ignores adverts in VRRPv2 and heeds them in VRRPv3";
 const PACE: &str = "announcements follow each other without a pause";
-const STATIC: &str = "nothing static is set; leave that to the configuration of the network";
+const STATIC: &str = "no instance depends on what is static";
 const STRICT: &str = "nothing is refused but what vipd always refuses, and the MASTER answers on \
                       its addresses";
 const UNICAST: &str = "adverts are multicast alone, from whatever address they come";
@@ -209,6 +210,7 @@ const OWN: &[Table] = &[
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
         "notify_timeout"     Line           Same, "";
+        "no_accept_failure"  Line           Same, "";
     },
     rows! { "vrrp_script":
         "only_while"         Line           Same, "";
@@ -234,7 +236,8 @@ const TRANSLATED: &[(&str, &str, &str)] = &[
 
 /// The words of keepalived.
 fn tables() -> impl Iterator<Item = &'static Table> {
-    let tables = [outermost::TABLES, global_defs::TABLES, instance::TABLES, rest::TABLES];
+    let tables =
+        [outermost::TABLES, global_defs::TABLES, instance::TABLES, routes::TABLES, rest::TABLES];
     tables.into_iter().flatten()
 }
 
@@ -307,6 +310,9 @@ mod tests {
     /// Words of the tables of TOML, which lines do without.
     const OF_TABLES: &[(&str, &str)] = &[
         ("virtual_ipaddress", "address"),
+        ("static_ipaddress", "address"),
+        ("static_routes", "route"),
+        ("static_rules", "rule"),
         ("track_script", "name"),
         ("track_interface", "name"),
         ("interface_up_down_delays", "down_delay"),

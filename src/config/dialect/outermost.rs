@@ -28,9 +28,9 @@ pub(super) const TABLES: &[Table] = &[rows! { "":
     "interface_up_down_delays" List          Differs,
         "without an up delay it is as long as the down delay, as the manual of keepalived says";
     "garp_group"               Section       Later, PACE;
-    "static_ipaddress"         List          Later, STATIC;
-    "static_routes"            List          Later, STATIC;
-    "static_rules"             List          Later, STATIC;
+    "static_ipaddress"         List          Same, "";
+    "static_routes"            List          Differs, "as virtual_routes";
+    "static_rules"             List          Differs, "as virtual_rules";
     "track_group"              NamedSection  Later, STATIC;
     "bfd_instance"             NamedSection  Ignored, BFD;
     "linkbeat_interfaces"      List          Ignored, LINKBEAT;

@@ -75,10 +75,6 @@ const TRACK_GROUP: Table = rows! { "track_group":
     "group"                      List     Later, STATIC;
 };
 
-const STATIC_IPADDRESS: Table = rows! { "static_ipaddress":
-    "track_group"                Line     Later, STATIC;
-};
-
 const BFD_INSTANCE: Table = rows! { "bfd_instance":
     "neighbor_ip"                Line     Ignored, BFD;
     "neighbour_ip"               Line     Ignored, BFD;
@@ -104,6 +100,5 @@ pub(super) const TABLES: &[Table] = &[
     TRACK_PROCESS,
     GARP_GROUP,
     TRACK_GROUP,
-    STATIC_IPADDRESS,
     BFD_INSTANCE,
 ];

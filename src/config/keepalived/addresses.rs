@@ -7,9 +7,15 @@ use crate::config::tree::{Data, LeftOut, Section, Tree, Value, Word};
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeSet;
 
-/// Words behind an address that vipd has no use for yet.
-pub fn address_words(value: &mut Value, left_out: &mut Vec<LeftOut>, report: &mut Report) {
-    const WITH_VALUE: [&str; 3] = ["peer", "preferred_lft", "track_group"];
+/// Words behind an address that vipd has no use for yet. `list`: which has words beside those of
+/// `virtual_ipaddress`.
+pub fn address_words(
+    list: &str,
+    value: &mut Value,
+    left_out: &mut Vec<LeftOut>,
+    report: &mut Report,
+) {
+    const WITH_VALUE: [&str; 1] = ["track_group"];
     let Data::List(items) = &mut value.data else {
         return;
     };
@@ -19,7 +25,8 @@ pub fn address_words(value: &mut Value, left_out: &mut Vec<LeftOut>, report: &mu
         };
         let mut at = 1;
         while let Some(word) = words.get(at).cloned() {
-            let Some(row) = find("virtual_ipaddress", &word.text).filter(is_absent) else {
+            let row = find(list, &word.text).or_else(|| find("virtual_ipaddress", &word.text));
+            let Some(row) = row.filter(is_absent) else {
                 at += 1;
                 continue;
             };
@@ -79,24 +86,9 @@ fn first_address(item: &Value) -> Option<IpAddr> {
     words.first()?.text.split('/').next()?.parse().ok()
 }
 
-/// IPv6 is not there yet: an instance whose first address is one of it is left out.
-pub fn leave_out_ipv6(tree: &mut Tree, report: &mut Report) {
-    let is_ipv6 = |section: &Section| {
-        let addresses = section.entries.iter().find(|e| e.word.text == "virtual_ipaddress")?;
-        first_address(addresses.value.items().first()?).filter(IpAddr::is_ipv6)
-    };
-    let left_out = &mut tree.left_out;
-    tree.sections.retain(|section| {
-        if section.keyword.text != "vrrp_instance" || is_ipv6(section).is_none() {
-            return true;
-        }
-        let name = section.name.as_ref();
-        let place = name.map_or(section.keyword.place, |name| name.place);
-        let text = name.map_or("", |name| &name.text);
-        let reason = "IPv6 is not supported yet: nobody here answers for its addresses";
-        report.warning(place, format!("vrrp_instance {text} is left out: {reason}"));
-        let text = format!("vrrp_instance {text} {{ ... }}");
-        left_out.push(LeftOut { text, reason: reason.into(), place });
-        false
-    });
+/// Whether the first address of an instance is one of IPv6: keepalived goes by that.
+pub fn is_ipv6(section: &Section) -> bool {
+    let addresses = section.entries.iter().find(|entry| entry.word.text == "virtual_ipaddress");
+    let first = addresses.and_then(|entry| first_address(entry.value.items().first()?));
+    first.is_some_and(|address| address.is_ipv6())
 }

@@ -64,7 +64,8 @@ pub fn home(word: &str) -> Option<String> {
     }
     // Those that vipd reads are more likely meant.
     let read = |row: &Row| matches!(row.support, Support::Same | Support::Differs);
-    homes.sort_by_key(|row| !read(row));
+    let in_a_line = |row: &Row| matches!(row.section, "virtual_routes" | "virtual_rules");
+    homes.sort_by_key(|row| (!read(row), in_a_line(row)));
     let names: Vec<_> = homes.iter().take(2).map(|row| row.section).collect();
     (!names.is_empty()).then(|| format!("it belongs into {}", names.join(" or ")))
 }

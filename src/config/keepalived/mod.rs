@@ -16,6 +16,7 @@ mod gather;
 mod habit;
 mod include;
 mod line;
+mod routes;
 mod sequence;
 mod shape;
 mod translate;

@@ -54,7 +54,31 @@ impl Shaper<'_> {
             super::delays::sections(statement, &mut self.tree, self.report);
             return;
         }
+        if row.form == Form::List {
+            self.outermost_list(row.word, keyword, statement);
+            return;
+        }
         self.section(row, statement);
+    }
+
+    /// A list outside of any section is the only entry of a section here.
+    fn outermost_list(&mut self, section: &'static str, keyword: Word, statement: Statement) {
+        let Some((_, key)) = schema::keywords().find(|(home, _)| *home == section) else {
+            return;
+        };
+        if statement.block.is_none() {
+            let help = self.report.example_section(section, false);
+            let message = format!("a {{ is missing behind {section}");
+            self.report.error(keyword.place, message).help(help);
+            return;
+        }
+        let value = self.list("", &keyword, statement);
+        let entry = Entry { word: Word { text: key.into(), place: keyword.place }, value };
+        let same = |known: &&mut Section| known.keyword.text == section;
+        match self.tree.sections.iter_mut().find(same) {
+            Some(known) => add(entry, &mut known.entries, self.report),
+            None => self.tree.sections.push(Section { keyword, name: None, entries: vec![entry] }),
+        }
     }
 
     /// What there is to know of a word; an error if nothing.

@@ -1,8 +1,9 @@
 //! What keepalived makes of values that vipd would not take: harmless ones are put right, as it does,
 //! and told.
 
-use super::addresses::{address_words, addresses, leave_out_ipv6};
+use super::addresses::{address_words, addresses, is_ipv6};
 use super::checks::{first_of_a_name, late, tracked};
+use super::routes::routes;
 use crate::config::error::{quote, Place, Report};
 use crate::config::schema;
 use crate::config::tree::{Data, Entry, LeftOut, Section, Tree, Value, Word};
@@ -32,7 +33,12 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
         let is_strict = strict(section, "strict_mode").unwrap_or(is_strict);
         instance(section, (&version, is_strict), left_out, report);
     }
-    leave_out_ipv6(tree, report);
+    let fixed = tree.sections.iter_mut().filter(|s| s.keyword.text == "static_ipaddress");
+    for entry in fixed.flat_map(|section| &mut section.entries) {
+        address_words("static_ipaddress", &mut entry.value, left_out, report);
+        addresses(&mut entry.value, report);
+    }
+    routes(tree, report);
 }
 
 /// The one word behind a keyword.
@@ -119,7 +125,13 @@ fn instance(
     for word in ["garp_master_repeat", "garp_master_refresh_repeat"] {
         one_for_none(section, word, report);
     }
-    let version = word_of(section, "version").unwrap_or_else(|| global_version.into());
+    let version = match is_ipv6(section) {
+        true => {
+            version_3_alone(section, report);
+            "3".into()
+        }
+        false => word_of(section, "version").unwrap_or_else(|| global_version.into()),
+    };
     state(section, report);
     if version == "3" {
         no_authentication(section, "VRRPv3 has none", "leave it out, or use version 2", report);
@@ -135,8 +147,8 @@ fn instance(
     for entry in &mut section.entries {
         match entry.word.text.as_str() {
             "authentication" => password(&mut entry.value, report),
-            "virtual_ipaddress" => {
-                address_words(&mut entry.value, left_out, report);
+            "virtual_ipaddress" | "virtual_ipaddress_excluded" => {
+                address_words("virtual_ipaddress", &mut entry.value, left_out, report);
                 addresses(&mut entry.value, report);
             }
             "track_script" | "track_interface" | "track_file" | "track_process" => {
@@ -145,6 +157,19 @@ fn instance(
             _ => {}
         }
     }
+}
+
+/// VRRPv2 has no IPv6, and keepalived speaks version 3 whatever was said.
+fn version_3_alone(section: &mut Section, report: &mut Report) {
+    section.entries.retain(|entry| {
+        let other = entry.value.word().filter(|word| word.text != "3");
+        let Some(word) = other.filter(|_| entry.word.text == "version") else {
+            return true;
+        };
+        let message = format!("version {}: IPv6 has version 3 alone, which is taken", word.text);
+        report.warning(word.place, message).help("write version 3, or leave it out");
+        false
+    });
 }
 
 /// A state that is none has no effect, as one that is one has none.
@@ -177,8 +202,14 @@ fn state(section: &mut Section, report: &mut Report) {
 /// Words that keepalived makes something else of than they say, or nothing. Here they mean what they
 /// say, and whoever relies on the rest is told.
 fn literally(section: &Section, report: &mut Report) {
-    const OFF_IS_ON: [&str; 4] =
-        ["nopreempt", "skip_check_adv_addr", "vrrp_skip_check_adv_addr", "v3_checksum_as_v2"];
+    const OFF_IS_ON: [&str; 6] = [
+        "accept",
+        "no_accept",
+        "nopreempt",
+        "skip_check_adv_addr",
+        "vrrp_skip_check_adv_addr",
+        "v3_checksum_as_v2",
+    ];
     let master = word_of(section, "state").is_some_and(|state| state == "MASTER");
     let owner = word_of(section, "priority").is_some_and(|priority| priority == "255");
     for Entry { word, value } in &section.entries {

@@ -1,15 +1,17 @@
-//! `virtual_ipaddress`
+//! `virtual_ipaddress`, `virtual_ipaddress_excluded`, `static_ipaddress`
 
+use super::address_part::{address, broadcast, dev, label, lifetime, peer, scope};
 use super::settings::Settings;
 use super::table::VIRTUAL_IPADDRESS;
-use super::value::{describe, did_you_mean, is_interface};
+use super::value::{describe, did_you_mean};
 use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Report};
-use crate::config::nearest::odd_character;
 use crate::config::tree::{Data, Value, Word};
-use crate::config::{Format, VirtualIpAddress};
+use crate::config::{AddressFlags, Format, VirtualIpAddress};
 use crate::vrrp::bounds;
-use core::net::{IpAddr, Ipv4Addr};
+use crate::wire::Family;
+use core::net::IpAddr;
+use std::collections::BTreeSet;
 
 /// The words of an entry.
 #[derive(Default)]
@@ -19,56 +21,164 @@ struct Parts {
     label: Option<Word>,
     brd: Option<Word>,
     scope: Option<Word>,
+    peer: Option<Word>,
+    preferred_lft: Option<Word>,
+    /// The flags that are set.
+    flags: Vec<Word>,
 }
+
+/// The words that stand for themselves.
+const FLAGS: [&str; 6] = ["home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin", "no_track"];
 
 /// Reads `virtual_ipaddress` of an instance.
 pub fn read(settings: &Settings<'_>, report: &mut Report) -> Vec<VirtualIpAddress> {
     let help = &report.example_list("virtual_ipaddress", "192.0.2.1/24");
+    if settings.flag("no_virtual_ipaddress") == Some(true) {
+        without(settings, report);
+        return Vec::new();
+    }
     let Some(value) = settings.need("virtual_ipaddress", help, report) else {
         return Vec::new();
     };
-    let mut list: Vec<VirtualIpAddress> = Vec::new();
-    for item in value.items() {
-        let Some(entry) = entry(item, report) else {
-            continue;
-        };
-        if list.iter().any(|other| other.address == entry.address) {
-            let message = format!("{} is there twice in {}", entry.address, settings.label);
-            report.error(entry.place, message);
-        } else if list.len() == bounds::ADDRESSES {
-            let message = format!("more than {} addresses: VRRP cannot say so", bounds::ADDRESSES);
-            report.error(entry.place, message).help("use a second instance");
-            break;
-        } else {
-            list.push(entry);
-        }
+    let list = list("virtual_ipaddress", &settings.label, Some(value), report);
+    for family in [Family::V4, Family::V6] {
+        let mut of_family = list.iter().filter(|vip| Family::of(vip.address) == family);
+        let Some(more) = of_family.nth(bounds::ADDRESSES) else { continue };
+        let message = format!("more than {} addresses: VRRP cannot say so", bounds::ADDRESSES);
+        report.error(more.place, message).help(
+            "put those that need not be advertised into virtual_ipaddress_excluded, or use a \
+             second instance",
+        );
     }
+    first_of_ipv6(&list, report);
     if value.items().is_empty() {
         settings.error("virtual_ipaddress", "virtual_ipaddress is empty".into(), report).help(help);
     }
     list
 }
 
-fn entry(item: &Value, report: &mut Report) -> Option<VirtualIpAddress> {
+/// keepalived has one family in an instance. The first address of IPv6 should be link-local
+/// (V3-025), for routers that follow RFC 9568 to the letter heed no others.
+fn first_of_ipv6(list: &[VirtualIpAddress], report: &mut Report) {
+    let Some((at, first)) = list.iter().enumerate().find(|(_, vip)| vip.address.is_ipv6()) else {
+        return;
+    };
+    let mixed = list.iter().find(|vip| vip.address.is_ipv6() != list[0].address.is_ipv6());
+    if let Some(other) = mixed.filter(|_| report.format() == Format::Keepalived) {
+        let message = "addresses of both families in one instance: keepalived takes those of the \
+                       first alone";
+        report.error(other.place, message).help(
+            "give each family an instance of its own, and both a vrrp_sync_group; in TOML and UCI \
+             one instance may have both",
+        );
+    }
+    if !is_link_local(first.address) {
+        let message = format!(
+            "{} is the first address of IPv6 and is not link-local: routers that follow RFC 9568 \
+             to the letter discard such adverts",
+            first.address
+        );
+        let help = match at {
+            0 => "put one like fe80::1/64 in front of it, the same on all routers",
+            _ => "put one like fe80::1/64 in front of those of IPv6, the same on all routers",
+        };
+        report.warning(first.place, message).help(help);
+    }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+/// `no_virtual_ipaddress`: VRRPv3 does not know that (RFC 9568 §5.2.5).
+fn without(settings: &Settings<'_>, report: &mut Report) {
+    if settings.has("virtual_ipaddress") {
+        let message = "virtual_ipaddress and no_virtual_ipaddress";
+        settings.error("no_virtual_ipaddress", message.into(), report).help("write one of the two");
+    }
+    if settings.octet("version") == Some(3) {
+        let message = "no_virtual_ipaddress: an advert of VRRPv3 has one address at least";
+        settings.error("no_virtual_ipaddress", message.into(), report).help("use version 2");
+    }
+}
+
+/// Reads `virtual_ipaddress_excluded` of an instance: what is set and not advertised, of any family.
+pub fn excluded(
+    settings: &Settings<'_>,
+    advertised: &[VirtualIpAddress],
+    report: &mut Report,
+) -> Vec<VirtualIpAddress> {
+    let word = "virtual_ipaddress_excluded";
+    let list = list(word, &settings.label, settings.value(word), report);
+    for vip in &list {
+        if advertised.iter().any(|other| other.address == vip.address) {
+            let message = format!("{} stands in virtual_ipaddress as well", vip.address);
+            report.error(vip.place, message).help("write it in one of the two");
+        }
+    }
+    list
+}
+
+/// Reads `static_ipaddress`. There is no interface but that of the line.
+pub fn fixed(settings: &Settings<'_>, report: &mut Report) -> Vec<VirtualIpAddress> {
+    let list = list("static_ipaddress", &settings.label, settings.value("address"), report);
+    for address in list.iter().filter(|address| address.dev.is_none()) {
+        let message = format!("{} goes to no interface", address.address);
+        report.error(address.place, message).help("write dev INTERFACE behind it");
+    }
+    list
+}
+
+/// The addresses of a list, each once.
+fn list(
+    word: &str,
+    label: &str,
+    value: Option<&Value>,
+    report: &mut Report,
+) -> Vec<VirtualIpAddress> {
+    let mut list: Vec<VirtualIpAddress> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for item in value.map(Value::items).unwrap_or_default() {
+        let Some(entry) = entry(word, item, report) else {
+            continue;
+        };
+        if !seen.insert((entry.address, entry.dev.clone().filter(|_| word == "static_ipaddress"))) {
+            let message = format!("{} is there twice in {label}", entry.address);
+            report.error(entry.place, message);
+        } else if list.len() == bounds::LINES {
+            report.error(entry.place, format!("more than {} addresses in {word}", bounds::LINES));
+            break;
+        } else {
+            list.push(entry);
+        }
+    }
+    list
+}
+
+fn entry(word: &str, item: &Value, report: &mut Report) -> Option<VirtualIpAddress> {
     let parts = match (&item.data, item.words()) {
         (Data::Table(entries), _) => {
-            let label = ("virtual_ipaddress".into(), item.place);
+            let label = (word.into(), item.place);
             let settings =
                 Settings::read("virtual_ipaddress", VIRTUAL_IPADDRESS, label, entries, report);
             settings.need("address", "write { address = \"192.0.2.1/24\" }", report);
             let word = |word: &str| settings.value(word).map(as_word);
+            let is_set = |flag: &&str| settings.flag(flag) == Some(true);
+            let flag = |flag: &str| Word { text: flag.into(), place: settings.place_of(flag) };
             Parts {
                 address: word("address"),
                 dev: word("dev"),
                 label: word("label"),
                 brd: word("brd").or_else(|| word("broadcast")),
                 scope: word("scope"),
+                peer: word("peer"),
+                preferred_lft: word("preferred_lft"),
+                flags: FLAGS.into_iter().filter(is_set).map(flag).collect(),
             }
         }
         (_, Some(words)) => line(&words, item.place, report)?,
         (_, None) => {
-            let message =
-                format!("virtual_ipaddress must be a list of addresses, not {}", describe(item));
+            let message = format!("{word} must be a list of addresses, not {}", describe(item));
             report.error(item.place, message);
             return None;
         }
@@ -82,7 +192,7 @@ fn as_word(value: &Value) -> Word {
     Word { text, place: value.place }
 }
 
-/// `ADDRESS[/LENGTH] [dev IF] [label LABEL] [brd ADDRESS|+|-] [scope SCOPE]`
+/// `ADDRESS[/LENGTH] [dev IF] [label LABEL] [brd ADDRESS|+|-] [scope SCOPE] ...`
 fn line(words: &[Word], place: Place, report: &mut Report) -> Option<Parts> {
     let mut words = words.iter();
     let Some(address) = words.next() else {
@@ -96,6 +206,12 @@ fn line(words: &[Word], place: Place, report: &mut Report) -> Option<Parts> {
             "label" => &mut parts.label,
             "brd" | "broadcast" => &mut parts.brd,
             "scope" => &mut parts.scope,
+            "peer" => &mut parts.peer,
+            "preferred_lft" => &mut parts.preferred_lft,
+            flag if FLAGS.contains(&flag) => {
+                parts.flags.push(word.clone());
+                continue;
+            }
             _ => {
                 unknown(word, report);
                 return None;
@@ -131,21 +247,38 @@ fn unknown(word: &Word, report: &mut Report) {
 }
 
 fn check(parts: &Parts, place: Place, report: &mut Report) -> Option<VirtualIpAddress> {
-    let address = parts.address.as_ref().and_then(|word| address(word, report));
-    let net = address.as_ref().map(|(address, len)| (*address, *len));
+    let is_set = |flag: &str| parts.flags.iter().any(|word| word.text == flag);
+    let address = parts.address.as_ref().and_then(|word| address(word, is_set("autojoin"), report));
     let dev = optional(&parts.dev, dev, report);
     let label = optional(&parts.label, label, report);
-    let brd = optional(&parts.brd, |word, report| broadcast(word, net, report), report);
+    let brd = optional(&parts.brd, |word, report| broadcast(word, address, report), report);
     let scope = optional(&parts.scope, scope, report);
+    let peer = optional(&parts.peer, |word, report| peer(word, address, report), report);
+    let preferred_lft = optional(&parts.preferred_lft, lifetime, report);
     let (address, prefix_len) = address?;
+    of_family(parts, address, report);
+    let (peer, never) = (peer?, u32::MAX);
+    let prefix_len = peer.map_or(prefix_len, |(_, len)| len);
+    // An address that stands alone is not to be chosen to send from (as keepalived has it).
+    let is_alone = address.is_ipv6() && prefix_len == 128;
     Some(VirtualIpAddress {
-        address: IpAddr::V4(address),
+        address,
         prefix_len,
         dev: dev?,
         dev_place: parts.dev.as_ref().map_or(place, |word| word.place),
         label: label?,
         brd: brd?.flatten(),
         scope: scope?.unwrap_or(0),
+        peer: peer.map(|(peer, _)| peer),
+        preferred_lft: preferred_lft?.unwrap_or(if is_alone { 0 } else { never }),
+        flags: AddressFlags {
+            home: is_set("home"),
+            dad: is_set("-nodad"),
+            mngtmpaddr: is_set("mngtmpaddr"),
+            noprefixroute: is_set("noprefixroute"),
+            autojoin: is_set("autojoin"),
+        },
+        no_track: is_set("no_track"),
         place,
     })
 }
@@ -162,155 +295,22 @@ fn optional<T>(
     }
 }
 
-/// `ADDRESS[/LENGTH]`
-fn address(word: &Word, report: &mut Report) -> Option<(Ipv4Addr, u8)> {
-    let (text, len) =
-        word.text.split_once('/').map_or((word.text.as_str(), None), |(a, l)| (a, Some(l)));
-    let address = match text.parse() {
-        Ok(IpAddr::V4(address)) => address,
-        Ok(IpAddr::V6(_)) => {
-            report.error(word.place, "IPv6 comes with a later version");
-            return None;
-        }
-        Err(_) => {
-            let message = format!("{} is no IP address", quote(text));
-            let help = odd_character(text).unwrap_or_default();
-            report.error(word.part(0, text.len()), message).help(help);
-            return None;
-        }
-    };
-    let prefix_len = match len.map(|len| (len, len.parse::<u8>())) {
-        None => 32,
-        Some((_, Ok(len @ 1..=32))) => len,
-        Some((len, _)) => {
-            let place = word.part(text.len() + 1, len.len());
-            let message = format!("the length of the prefix must be 1 to 32, not {}", quote(len));
-            report.error(place, message);
-            return None;
-        }
-    };
-    if let Some(reason) = unfit(address) {
-        let message = format!("{address} cannot be a virtual address: it is {reason}");
-        report.error(word.place, message);
-        return None;
+/// Words that do nothing for the other family.
+fn of_family(parts: &Parts, address: IpAddr, report: &mut Report) {
+    const IPV6_ALONE: [&str; 3] = ["home", "-nodad", "mngtmpaddr"];
+    if let (true, Some(word)) = (address.is_ipv6(), parts.label.as_ref().or(parts.brd.as_ref())) {
+        report.warning(word.place, "an address of IPv6 has no label and no broadcast address");
     }
-    if let Some(reason) = unwise(address, prefix_len) {
-        // The kernel takes it.
-        let message = format!("{address} should not be a virtual address: it is {reason}");
-        report.warning(word.place, message).help("is the length of the prefix right?");
+    let has_none = |word: &&Word| address.is_ipv4() && IPV6_ALONE.contains(&word.text.as_str());
+    if let Some(word) = parts.flags.iter().find(has_none) {
+        report.warning(word.place, format!("{} is without effect on IPv4", word.text));
     }
-    Some((address, prefix_len))
-}
-
-/// Why an address cannot stand on an interface for others to reach.
-fn unfit(address: Ipv4Addr) -> Option<&'static str> {
-    match address {
-        address if address.octets()[0] == 0 => Some("no address of a host"),
-        address if address.is_loopback() => Some("a loopback address"),
-        address if address.is_multicast() => Some("a multicast address"),
-        address if address.is_broadcast() => Some("the broadcast address"),
-        _ => None,
-    }
-}
-
-/// Why others will not reach an address.
-fn unwise(address: Ipv4Addr, prefix_len: u8) -> Option<String> {
-    let broadcast = broadcast_of(address, prefix_len)?;
-    let host = !mask(prefix_len);
-    match address {
-        address if address == broadcast => {
-            Some(format!("the broadcast address of its /{prefix_len}"))
-        }
-        address if u32::from(address) & host == 0 => {
-            Some(format!("the network address of its /{prefix_len}"))
-        }
-        _ => None,
-    }
-}
-
-/// The bits of the network. The length is 1 to 32.
-fn mask(prefix_len: u8) -> u32 {
-    u32::MAX.checked_shl(32 - u32::from(prefix_len.min(32))).unwrap_or(0)
-}
-
-/// The broadcast address of a prefix: one of length 31 or 32 has none.
-fn broadcast_of(address: Ipv4Addr, prefix_len: u8) -> Option<Ipv4Addr> {
-    (prefix_len <= 30).then(|| Ipv4Addr::from(u32::from(address) | !mask(prefix_len)))
-}
-
-fn dev(word: &Word, report: &mut Report) -> Option<String> {
-    if !is_interface(&word.text) {
-        let message = format!("{} cannot be an interface", quote(&word.text));
-        report.error(word.place, message).help("1 to 15 bytes, no slash, no white space");
-        return None;
-    }
-    if word.text == "lo" {
-        report.warning(word.place, "an address on lo is announced to nobody");
-    }
-    Some(word.text.clone())
-}
-
-fn label(word: &Word, report: &mut Report) -> Option<String> {
-    let text = &word.text;
-    let fits = (1..=15).contains(&text.len())
-        && !text.contains(|char: char| char.is_whitespace() || char.is_control());
-    if !fits {
-        let message =
-            format!("label must be 1 to 15 bytes without white space, not {}", quote(text));
-        report.error(word.place, message);
-    }
-    fits.then(|| text.clone())
-}
-
-/// `Some(None)` for `-`: none.
-fn broadcast(
-    word: &Word,
-    net: Option<(Ipv4Addr, u8)>,
-    report: &mut Report,
-) -> Option<Option<Ipv4Addr>> {
-    match word.text.as_str() {
-        "-" => Some(None),
-        "+" => {
-            let (address, len) = net?;
-            let broadcast = broadcast_of(address, len);
-            if broadcast.is_none() {
-                let message = format!("a /{len} has no broadcast address");
-                report
-                    .error(word.place, message)
-                    .help("write the length of the network: ADDRESS/24");
-            }
-            broadcast.map(Some)
-        }
-        text => {
-            let address = text.parse().ok();
-            if address.is_none() {
-                let message = format!("brd must be an IPv4 address, + or -, not {}", quote(text));
-                report.error(word.place, message);
-            }
-            address.map(Some)
-        }
-    }
-}
-
-fn scope(word: &Word, report: &mut Report) -> Option<u8> {
-    let scope = match word.text.as_str() {
-        "global" => Some(0),
-        "site" => Some(200),
-        "link" => Some(253),
-        "host" => Some(254),
-        text => text.parse().ok().filter(|scope| *scope <= 254),
-    };
-    if scope.is_none() {
-        let found = quote(&word.text);
-        let message = format!("scope must be global, site, link, host or 0 to 254, not {found}");
-        report.error(word.place, message);
-    }
-    scope
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::net::Ipv4Addr;
 
     fn read_report(text: &str) -> (Option<VirtualIpAddress>, Report) {
         let mut report = Report::new("f", text);
@@ -346,11 +346,31 @@ mod tests {
     }
 
     #[test]
+    fn words_behind_an_address() {
+        let ipv6 = read_line("2001:db8::1").unwrap();
+        assert_eq!((ipv6.prefix_len, ipv6.preferred_lft, ipv6.flags.dad), (128, 0, false));
+        let ipv6 = read_line("2001:db8::1/64 -nodad home mngtmpaddr").unwrap();
+        assert_eq!((ipv6.prefix_len, ipv6.preferred_lft), (64, u32::MAX));
+        assert!(ipv6.flags.dad && ipv6.flags.home && ipv6.flags.mngtmpaddr);
+        let ipv6 = read_line("2001:db8::1/128 preferred_lft forever").unwrap();
+        assert_eq!(ipv6.preferred_lft, u32::MAX);
+        let peer = read_line("10.0.0.1 peer 10.9.0.2/30 noprefixroute no_track").unwrap();
+        assert_eq!((peer.prefix_len, peer.peer), (30, Some("10.9.0.2".parse().unwrap())));
+        assert!(peer.flags.noprefixroute && peer.no_track);
+        let lifetime = read_line("10.0.0.1/24 preferred_lft 0 dev eth1").unwrap();
+        assert_eq!((lifetime.preferred_lft, lifetime.dev.as_deref()), (0, Some("eth1")));
+        assert!(read_line("239.1.2.3 autojoin").unwrap().flags.autojoin);
+    }
+
+    #[test]
     fn lines_that_are_odd() {
         for (text, reason) in [
             ("10.0.0.0/24", "network address of its /24"),
             ("10.0.0.255/24", "broadcast address of its /24"),
             ("10.0.0.1 dev lo", "announced to nobody"),
+            ("2001:db8::/64", "any router of its /64"),
+            ("2001:db8::1 label a", "no label"),
+            ("10.0.0.1 -nodad", "without effect on IPv4"),
         ] {
             let (address, report) = read_report(text);
             assert!(address.is_some() && !report.has_errors(), "{text}: {report}");
@@ -370,7 +390,16 @@ mod tests {
             ("10.0.0.1/", "1 to 32, not \"\""),
             ("10.0.0.1/255.255.255.0", "1 to 32"),
             ("10.0.0", "no IP address"),
-            ("fe80::1/64", "IPv6 comes with a later version"),
+            ("ff02::1", "multicast"),
+            ("::1", "loopback"),
+            ("::", "no address of a host"),
+            ("::ffff:10.0.0.1", "clothes"),
+            ("2001:db8::1/129", "1 to 128, not \"129\""),
+            ("10.0.0.1 peer 2001:db8::1", "same family"),
+            ("10.0.0.1 peer x", "not \"x\""),
+            ("10.0.0.1 peer 10.0.0.2/33", "same family"),
+            ("10.0.0.1 preferred_lft never", "not \"never\""),
+            ("10.0.0.1 nodad", "did you mean \"-nodad\"?"),
             ("10.0.0.1 dve eth0", "did you mean \"dev\"?"),
             ("10.0.0.1 10.0.0.2", "a string of its own"),
             ("10.0.0.1 dev", "something is missing"),

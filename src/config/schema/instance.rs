@@ -5,10 +5,10 @@ use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
-use super::{address, track};
+use super::{accept, address, route, rule, track};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Format, Notify, Transport, V3Checksum, VrrpInstance};
+use crate::config::{Format, Notify, Transport, V3Checksum, VirtualIpAddress, VrrpInstance};
 use crate::vrrp::settings::Election;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
@@ -30,16 +30,17 @@ pub fn read(
     let help = report.example("virtual_router_id", "51")
         + ": 1 to 255, the same on all routers of the group";
     settings.need("virtual_router_id", &help, report);
-    let version = match settings.octet("version") {
-        Some(3) => Version::V3,
-        _ => Version::V2,
-    };
+    let virtual_ipaddress = address::read(&settings, report);
+    let version = version(&settings, &virtual_ipaddress, report);
     let advert_int = advert_int(&settings, version, report);
     let nopreempt = nopreempt(&settings, report);
     let auth_pass = authentication(&settings, version, notes, report);
-    let virtual_ipaddress = address::read(&settings, report);
     let track_script = track::track_script(&settings, &sensors.scripts, report);
     let track = tracked::read(&settings, sensors, interface.as_deref(), report);
+    let virtual_ipaddress_excluded = address::excluded(&settings, &virtual_ipaddress, report);
+    let list = |word| settings.value(word);
+    let virtual_routes = route::read("virtual_routes", list("virtual_routes"), report);
+    let virtual_rules = rule::read("virtual_rules", list("virtual_rules"), report);
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
@@ -57,11 +58,15 @@ pub fn read(
         version,
         advert_int,
         nopreempt,
+        accept: accept::read(&settings, report),
         fast_handover: settings.flag("fast_handover").unwrap_or(true),
         skip_check_adv_addr: settings.flag("skip_check_adv_addr").unwrap_or(false),
         v3_checksum: v3_checksum(&settings),
         auth_pass,
         virtual_ipaddress,
+        virtual_ipaddress_excluded,
+        virtual_routes,
+        virtual_rules,
         track_script,
         garp_master_delay,
         garp_master_repeat,
@@ -120,6 +125,25 @@ fn unlikely(interface: &str, place: Place, report: &mut Report) {
             false => "does it stand for one that was to be put in?",
         };
         report.warning(place, message).help(help);
+    }
+}
+
+/// IPv6 has VRRPv3 alone: `version` is for the addresses of IPv4.
+fn version(
+    settings: &Settings<'_>,
+    addresses: &[VirtualIpAddress],
+    report: &mut Report,
+) -> Version {
+    let ipv6_alone = !addresses.is_empty() && addresses.iter().all(|vip| vip.address.is_ipv6());
+    match settings.octet("version") {
+        Some(3) => Version::V3,
+        _ if !ipv6_alone => Version::V2,
+        Some(_) if settings.has("version") => {
+            let message = "version 2 has no IPv6".into();
+            settings.error("version", message, report).help("write version = 3, or leave it out");
+            Version::V3
+        }
+        _ => Version::V3,
     }
 }
 

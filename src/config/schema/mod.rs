@@ -1,13 +1,18 @@
 //! [`Tree`] to [`Config`]: every keyword, what it takes, what it is by default, and what fits
 //! together.
 
+mod accept;
 mod address;
+mod address_part;
 mod advice;
 mod command;
 mod compare;
+mod fixed;
 mod instance;
 mod interface_delays;
 mod probe;
+mod route;
+mod rule;
 mod script;
 mod settings;
 pub(super) mod table;
@@ -16,6 +21,7 @@ mod track_file;
 mod track_process;
 mod tracked;
 pub(super) mod value;
+pub(super) mod words;
 
 use super::dialect::refusal;
 use super::error::{quote, Place, Report};
@@ -30,6 +36,7 @@ use table::{GLOBAL_DEFS, SECTIONS, TABLES};
 use tracked::Found;
 pub(super) use value::did_you_mean;
 pub use value::{time, truth};
+pub use words::words_of;
 
 /// Every keyword, with the section or table it belongs to, in the order of the manual.
 pub fn keywords() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -78,7 +85,11 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     compare::routers(&readable, &notes.routers, report);
     compare::addresses(&readable, report);
     let interface_up_down_delays = interface_delays::read(tree, &readable, report);
+    let (static_ipaddress, static_routes, static_rules) = fixed::read(tree, report);
     let config = Config {
+        static_ipaddress,
+        static_routes,
+        static_rules,
         global_defs: global_defs(&globals, report),
         vrrp_script: found.scripts.readable(),
         vrrp_instance: vrrp_instance.into_iter().flatten().collect(),
@@ -199,7 +210,11 @@ fn global_defs(globals: &Settings<'_>, report: &mut Report) -> GlobalDefs {
                        others could change is refused";
         report.warning(globals.place_of("enable_script_security"), message);
     }
-    GlobalDefs { router_id: globals.text("router_id"), script_user: globals.user("script_user") }
+    GlobalDefs {
+        router_id: globals.text("router_id"),
+        script_user: globals.user("script_user"),
+        no_accept_failure: accept::failure(globals),
+    }
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ pub const GLOBAL_DEFS: &[Key] = &[
     key("v3_checksum", CHECKSUM, ""),
     key("fast_handover", Kind::Flag, ""),
     key("notify_timeout", RUN, ""),
+    key("no_accept_failure", Kind::Choice(&["warn", "fault"]), "warn"),
 ];
 
 /// `vrrp_script`.
@@ -187,11 +188,17 @@ pub const VRRP_INSTANCE: &[Key] = &[
     key("advert_int", Kind::Special("seconds"), "1"),
     key("preempt", Kind::Flag, ""),
     key("nopreempt", Kind::Flag, ""),
+    key("accept", Kind::Flag, ""),
+    key("no_accept", Kind::Flag, ""),
     shared("fast_handover", Kind::Flag, "true", "fast_handover"),
     shared("skip_check_adv_addr", Kind::Flag, "false", "vrrp_skip_check_adv_addr"),
     shared("v3_checksum", CHECKSUM, "auto", "v3_checksum"),
     key("authentication", Kind::Special("a table of auth_type and auth_pass"), ""),
     key("virtual_ipaddress", Kind::Special("a list of addresses"), ""),
+    key("virtual_ipaddress_excluded", Kind::Special("a list of addresses"), ""),
+    key("no_virtual_ipaddress", Kind::Flag, "false"),
+    key("virtual_routes", Kind::Special("a list of routes"), ""),
+    key("virtual_rules", Kind::Special("a list of rules"), ""),
     key("track_script", NAMES, ""),
     key("track_interface", NAMES, ""),
     key("track_file", NAMES, ""),
@@ -230,6 +237,14 @@ pub const VIRTUAL_IPADDRESS: &[Key] = &[
     key("brd", Kind::Special("an address, + or -"), ""),
     key("broadcast", Kind::Special("an address, + or -"), ""),
     key("scope", Kind::Special("global, site, link, host or 0 to 254"), ""),
+    key("peer", Kind::Special("ADDRESS[/LENGTH]"), ""),
+    key("preferred_lft", Kind::Special("seconds, or forever"), ""),
+    key("home", Kind::Flag, "false"),
+    key("-nodad", Kind::Flag, "false"),
+    key("mngtmpaddr", Kind::Flag, "false"),
+    key("noprefixroute", Kind::Flag, "false"),
+    key("autojoin", Kind::Flag, "false"),
+    key("no_track", Kind::Flag, "false"),
 ];
 
 /// An entry of `track_script` or of another list of what is tracked, as a table.
@@ -244,6 +259,86 @@ const fn track_entry(most: i16) -> [Key; 3] {
         key("weight", Kind::Weight(most), ""),
         key("reverse", Kind::Flag, ""),
     ]
+}
+/// `static_ipaddress`, `static_routes`, `static_rules`: one list each.
+pub const STATIC_IPADDRESS: &[Key] = &[key("address", Kind::Special("a list of addresses"), "")];
+pub const STATIC_ROUTES: &[Key] = &[key("route", Kind::Special("a list of routes"), "")];
+pub const STATIC_RULES: &[Key] = &[key("rule", Kind::Special("a list of rules"), "")];
+
+/// The words of a line of `virtual_routes`.
+const VIRTUAL_ROUTES: &[Key] = &[
+    word("to"),
+    word("inet"),
+    word("inet6"),
+    word("unicast"),
+    word("local"),
+    word("blackhole"),
+    word("unreachable"),
+    word("prohibit"),
+    word("throw"),
+    word("via"),
+    word("dev"),
+    word("onlink"),
+    word("nexthop"),
+    word("weight"),
+    word("src"),
+    word("table"),
+    word("metric"),
+    word("priority"),
+    word("preference"),
+    word("scope"),
+    word("tos"),
+    word("dsfield"),
+    word("protocol"),
+    word("pref"),
+    word("mtu"),
+    word("advmss"),
+    word("hoplimit"),
+    word("initcwnd"),
+    word("initrwnd"),
+    word("quickack"),
+    word("window"),
+    word("cwnd"),
+    word("ssthresh"),
+    word("reordering"),
+    word("lock"),
+    word("no_track"),
+];
+
+/// The words of a line of `virtual_rules`.
+const VIRTUAL_RULES: &[Key] = &[
+    word("not"),
+    word("inet"),
+    word("inet6"),
+    word("from"),
+    word("to"),
+    word("tos"),
+    word("dsfield"),
+    word("fwmark"),
+    word("iif"),
+    word("oif"),
+    word("uidrange"),
+    word("ipproto"),
+    word("sport"),
+    word("dport"),
+    word("preference"),
+    word("priority"),
+    word("protocol"),
+    word("table"),
+    word("lookup"),
+    word("suppress_prefixlength"),
+    word("goto"),
+    word("nop"),
+    word("blackhole"),
+    word("unreachable"),
+    word("prohibit"),
+    word("type"),
+    word("no_track"),
+];
+
+/// A word of a line, which no syntax has by itself.
+const fn word(word: &'static str) -> Key {
+    key(word, Kind::Special("a word of a line"), "")
 }
 
 /// A command of an instance, as a table.
@@ -271,6 +366,9 @@ pub const SECTIONS: &[Section] = &[
     Section { word: "track_ping", named: true, keys: TRACK_PING },
     Section { word: "interface_up_down_delays", named: true, keys: INTERFACE_UP_DOWN_DELAYS },
     Section { word: "vrrp_instance", named: true, keys: VRRP_INSTANCE },
+    Section { word: "static_ipaddress", named: false, keys: STATIC_IPADDRESS },
+    Section { word: "static_routes", named: false, keys: STATIC_ROUTES },
+    Section { word: "static_rules", named: false, keys: STATIC_RULES },
 ];
 
 /// The tables in an instance.
@@ -279,6 +377,8 @@ pub const TABLES: &[Section] = &[
     Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
     Section { word: "track_script", named: false, keys: TRACK_ENTRY },
     Section { word: "track_interface", named: false, keys: TRACK_ENTRY },
+    Section { word: "virtual_routes", named: false, keys: VIRTUAL_ROUTES },
+    Section { word: "virtual_rules", named: false, keys: VIRTUAL_RULES },
     Section { word: "command", named: false, keys: COMMAND },
 ];
 

@@ -25,6 +25,8 @@ pub struct Tracker {
 pub enum Kind {
     /// `vrrp_script`
     Script(usize),
+    /// Whether the kernel drops what instances with `no_accept` do not accept.
+    NoAccept,
 }
 
 /// Who tracks a thing.
@@ -66,10 +68,10 @@ impl Tracker {
     /// What it is called in the log: `check web`.
     #[must_use]
     pub fn label(&self) -> String {
-        let kind = match self.kind {
-            Kind::Script(_) => "check",
-        };
-        format!("{kind} {}", self.name)
+        match self.kind {
+            Kind::Script(_) => format!("check {}", self.name),
+            Kind::NoAccept => self.name.clone(),
+        }
     }
 }
 

@@ -1,4 +1,9 @@
-//! rtnetlink: the socket, and messages written and read without trust in their lengths.
+//! rtnetlink: the socket, and messages written and read without trust in their lengths. The same
+//! form carries nftables' requests: [`nft`].
+
+pub mod nft;
+
+pub mod forwarding;
 
 pub mod fib;
 
@@ -89,7 +94,7 @@ pub const ENODEV: i32 = libc::ENODEV;
 const DATAGRAM: usize = 32 * 1024;
 const HEADER: usize = 16;
 
-/// A netlink socket for routes, links and addresses.
+/// A netlink socket: for routes, links and addresses, or one of nftables.
 #[derive(Debug)]
 pub struct Netlink(OwnedFd);
 
@@ -99,7 +104,11 @@ impl Netlink {
     /// # Errors
     /// What the kernel says.
     pub fn open(groups: &[u32], receive_buffer: usize) -> io::Result<Self> {
-        let fd = socket::open(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
+        Self::open_protocol(libc::NETLINK_ROUTE, groups, receive_buffer)
+    }
+
+    fn open_protocol(protocol: i32, groups: &[u32], receive_buffer: usize) -> io::Result<Self> {
+        let fd = socket::open(libc::AF_NETLINK, libc::SOCK_RAW, protocol)?;
         // SAFETY: all-zero is a valid sockaddr_nl.
         let mut name: libc::sockaddr_nl = unsafe { mem::zeroed() };
         name.nl_family = libc::AF_NETLINK as _;
@@ -248,6 +257,23 @@ impl<'a> Builder<'a> {
         self.bytes.extend(kind.to_ne_bytes());
         self.bytes.extend_from_slice(value);
         self.align();
+    }
+
+    /// Appends an attribute that consists of attributes. What is beyond the 65,531 bytes that the
+    /// format can hold is left out, with the whole attribute.
+    pub fn nested(&mut self, kind: u16, inside: impl FnOnce(&mut Self)) {
+        const NESTED: u16 = 0x8000;
+        let begin = self.bytes.len();
+        self.attribute(kind | NESTED, &[]);
+        inside(self);
+        match u16::try_from(self.bytes.len() - begin) {
+            Ok(length) => {
+                if let Some(field) = self.bytes.get_mut(begin..begin + 2) {
+                    field.copy_from_slice(&length.to_ne_bytes());
+                }
+            }
+            Err(_) => self.bytes.truncate(begin),
+        }
     }
 
     /// Ends the message: now its length is known.

@@ -1,6 +1,6 @@
 //! Ethernet frames, made and read byte by byte: the tests' own view of what is right.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Where VRRP over IPv4 goes, on Ethernet.
 pub const GROUP_MAC: [u8; 6] = [0x01, 0x00, 0x5e, 0x00, 0x00, 0x12];
@@ -84,15 +84,15 @@ pub struct Message {
     /// authentication and the interval in seconds.
     pub middle: u16,
     /// The virtual addresses.
-    pub addresses: Vec<Ipv4Addr>,
+    pub addresses: Vec<IpAddr>,
     /// VRRPv2's authentication data.
     pub authentication: Option<[u8; 8]>,
 }
 
 impl Message {
     /// VRRPv3.
-    pub fn v3(vrid: u8, priority: u8, centiseconds: u16, address: Ipv4Addr) -> Self {
-        let (count, middle, addresses) = (None, centiseconds, vec![address]);
+    pub fn v3(vrid: u8, priority: u8, centiseconds: u16, address: impl Into<IpAddr>) -> Self {
+        let (count, middle, addresses) = (None, centiseconds, vec![address.into()]);
         Self { version: 3, kind: 1, vrid, priority, count, middle, addresses, authentication: None }
     }
 
@@ -108,7 +108,12 @@ impl Message {
         bytes.push(self.count.unwrap_or(self.addresses.len() as u8));
         bytes.extend(self.middle.to_be_bytes());
         bytes.extend([0, 0]);
-        bytes.extend(self.addresses.iter().flat_map(Ipv4Addr::octets));
+        for address in &self.addresses {
+            match address {
+                IpAddr::V4(address) => bytes.extend(address.octets()),
+                IpAddr::V6(address) => bytes.extend(address.octets()),
+            }
+        }
         bytes.extend(self.authentication.iter().flatten());
         seal(&mut bytes);
         bytes

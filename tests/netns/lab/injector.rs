@@ -1,8 +1,9 @@
-//! Sends arbitrary frames from a host, and asks the others by ARP.
+//! Sends arbitrary frames from a host, and asks the others by ARP or neighbour discovery.
 
 use super::frames::{Arp, BROADCAST};
+use super::frames6::{solicitation, Neighbour};
 use super::{poll, wall_clock, Host, SOON};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use vipd::sys::netns::interface_index;
@@ -53,7 +54,8 @@ impl Injector {
     /// an answer may be lost while a port comes up, or be late on a busy machine; so it is asked
     /// until there is an answer.
     #[track_caller]
-    pub fn holders(&self, address: Ipv4Addr) -> Vec<[u8; 6]> {
+    pub fn holders(&self, address: impl Into<IpAddr>) -> Vec<[u8; 6]> {
+        let address = address.into();
         let mut answers = Vec::new();
         poll(SOON, "somebody answers", || {
             answers = self.who_has(address, SILENCE);
@@ -66,11 +68,43 @@ impl Injector {
     }
 
     /// Who answers when asked for an address once, until the deadline: hardware addresses.
-    pub fn who_has(&self, address: Ipv4Addr, deadline: Duration) -> Vec<[u8; 6]> {
+    pub fn who_has(&self, address: impl Into<IpAddr>, deadline: Duration) -> Vec<[u8; 6]> {
+        match address.into() {
+            IpAddr::V4(address) => self.who_has_v4(address, deadline),
+            IpAddr::V6(address) => {
+                let answers = self.solicit(address, deadline);
+                answers.into_iter().filter_map(|answer| answer.link_layer).collect()
+            }
+        }
+    }
+
+    fn who_has_v4(&self, address: Ipv4Addr, deadline: Duration) -> Vec<[u8; 6]> {
         let (sender_mac, sender, target) = (self.host.mac, self.host.address, address);
         let probe = Arp { operation: 1, sender_mac, sender, target_mac: [0; 6], target };
+        let read = |frame: &[u8]| {
+            let arp = frame.get(14..).filter(|_| frame[12..14] == [8, 6]).and_then(Arp::parse)?;
+            (arp.operation == 2 && arp.sender == address).then_some(arp.sender_mac)
+        };
+        self.ask(&probe.frame(BROADCAST), read, deadline)
+    }
+
+    /// The answers to a neighbour solicitation that is sent once, until the deadline.
+    pub fn solicit(&self, address: Ipv6Addr, deadline: Duration) -> Vec<Neighbour> {
+        let read = |frame: &[u8]| {
+            Neighbour::parse(frame).filter(|it| it.solicited && it.target == address)
+        };
+        self.ask(&solicitation(self.host.mac, address), read, deadline)
+    }
+
+    /// Sends a question and collects the answers that come in until the deadline.
+    fn ask<T>(
+        &self,
+        question: &[u8],
+        read: impl Fn(&[u8]) -> Option<T>,
+        deadline: Duration,
+    ) -> Vec<T> {
         let asked = wall_clock();
-        self.send(&probe.frame(BROADCAST));
+        self.send(question);
         let (end, mut answers) = (Instant::now() + deadline, Vec::new());
         let mut buffer = [0; 2048];
         while let Some(left) = end.checked_duration_since(Instant::now()) {
@@ -79,13 +113,8 @@ impl Injector {
                 break;
             }
             while let Ok(Some(frame)) = self.capture.receive(&mut buffer) {
-                let bytes = &buffer[..frame.len];
-                let arp = bytes.get(14..).filter(|_| bytes[12..14] == [8, 6]).and_then(Arp::parse);
-                let reply = |arp: &Arp| arp.operation == 2 && arp.sender == address;
-                if let Some(arp) =
-                    arp.filter(|a| !frame.outgoing && reply(a) && frame.time_ns >= asked)
-                {
-                    answers.push(arp.sender_mac);
+                if !frame.outgoing && frame.time_ns >= asked {
+                    answers.extend(read(&buffer[..frame.len]));
                 }
             }
         }

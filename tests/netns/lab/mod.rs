@@ -14,7 +14,10 @@
 
 #![allow(dead_code)] // Each of the programs that share the lab uses its own part of it.
 
+pub mod capture;
 pub mod frames;
+pub mod frames6;
+pub mod frr;
 pub mod injector;
 pub mod ip;
 pub mod namespace;
@@ -25,7 +28,7 @@ pub mod tap;
 use namespace::Namespace;
 use process::Process;
 use std::cell::RefCell;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,6 +37,10 @@ use tap::Tap;
 
 /// The virtual address of every lab.
 pub const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+/// The virtual link-local address of a lab with IPv6.
+pub const VIP_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0x77, 0x100);
+/// The virtual global address of a lab with IPv6.
+pub const VIP_GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 0x100);
 /// How long something may take that has no reason to take long. Generous: machines are busy.
 pub const SOON: Duration = Duration::from_secs(10);
 
@@ -55,6 +62,8 @@ pub struct Host {
     pub namespace: Namespace,
     /// Its address.
     pub address: Ipv4Addr,
+    /// Its link-local address.
+    pub link_local: Ipv6Addr,
     /// The hardware address of its `eth0`.
     pub mac: [u8; 6],
     /// Its port of the bridge, in the segment's namespace.
@@ -84,6 +93,7 @@ impl Lab {
         let host = self.unplugged(name, address);
         self.plug(&host);
         host.namespace.ip(&[&format!("address add {address} dev eth0")]);
+        poll(SOON, "the kernel gives it a link-local address", || host.holds(host.link_local));
         host
     }
 
@@ -97,8 +107,13 @@ impl Lab {
             port: format!("p-{name}"),
             address: address.split('/').next().and_then(|a| a.parse().ok()).expect("an address"),
             namespace,
+            link_local: frames6::link_local(mac),
             mac,
         };
+        // Addresses are what the tests say, and there at once: no router's prefixes, and nobody is
+        // asked whether an address is free.
+        host.namespace.set("ipv6/conf/default/accept_ra", "0");
+        host.namespace.set("ipv6/conf/default/accept_dad", "0");
         host.namespace.ip(&["link set lo up"]);
         self.hosts.borrow_mut().push(host.clone());
         host
@@ -209,7 +224,8 @@ impl Lab {
     }
 
     /// The hosts that have an address on an interface, by name.
-    pub fn holders(&self, address: Ipv4Addr) -> Vec<String> {
+    pub fn holders(&self, address: impl Into<IpAddr>) -> Vec<String> {
+        let address = address.into();
         let hosts = self.hosts.borrow();
         let holds = |host: &&Host| host.holds(address);
         hosts.iter().filter(holds).map(|host| host.name.clone()).collect()
@@ -223,7 +239,8 @@ impl Lab {
 
     /// Waits until one host and no other has an address.
     #[track_caller]
-    pub fn wait_holder_of(&self, address: Ipv4Addr, host: &Host, deadline: Duration) {
+    pub fn wait_holder_of(&self, address: impl Into<IpAddr>, host: &Host, deadline: Duration) {
+        let address = address.into();
         poll(deadline, &format!("{} alone has {address}", host.name), || {
             self.holders(address) == [host.name.as_str()]
         });
@@ -244,8 +261,9 @@ impl Lab {
 
 impl Host {
     /// Whether it has an address.
-    pub fn holds(&self, address: Ipv4Addr) -> bool {
-        let text = self.namespace.ip_output(&["-j", "-4", "address", "show"]);
+    pub fn holds(&self, address: impl Into<IpAddr>) -> bool {
+        let address = address.into();
+        let text = self.namespace.ip_output(&["-j", "address", "show"]);
         text.contains(&format!("\"local\":\"{address}\""))
     }
 

@@ -1,11 +1,15 @@
 //! What a BACKUP knows of its MASTERs, and how long it waits for them (RFC 9568 §6.4.2).
 
-use super::group::Stand;
-use super::reason::Reason;
-use super::settings::Settings;
-use super::time::Instant;
+use crate::vrrp::group::Stand;
+use crate::vrrp::reason::Reason;
+use crate::vrrp::settings::Settings;
+use crate::vrrp::time::Instant;
 use crate::wire::{Interval, Priority};
 use core::net::IpAddr;
+use core::time::Duration;
+
+/// Before a router complains of its group: members of other intervals may still be listening.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// RFC 9568 §6.4.2.
 #[derive(Clone, Debug)]
@@ -26,8 +30,10 @@ pub(super) struct Backup {
     pub(super) other: Option<Heard>,
     /// A MASTER of lower priority than ours, whom we do not follow; the strongest of them.
     pub(super) lower: Option<Heard>,
-    /// We were MASTER until another spoke, and the timer has not fired since.
+    /// We were MASTER until another spoke, and the group has not heard of it yet.
     pub(super) yielded: bool,
+    /// The timer has fired since we last heard a MASTER that we follow.
+    pub(super) silent: bool,
     /// Until when `preempt_delay` lets us follow a MASTER of lower priority.
     pub(super) preempt_at: Option<Instant>,
     /// Who sent priority 0 last, if that is why the timer runs short.
@@ -70,6 +76,7 @@ impl Backup {
             other: None,
             lower: None,
             yielded: false,
+            silent: false,
             resigned: None,
             preempt_at: None,
         }
@@ -84,6 +91,7 @@ impl Backup {
             since: self.since,
             master: Some(heard),
             other: before.or(self.other),
+            yielded: self.yielded,
             preempt_at,
             ..Self::waiting(heard.at, settings, ours, heard.interval)
         };
@@ -111,11 +119,11 @@ impl Backup {
     }
 
     /// The timer has fired. A router that its group holds back says so after as long again.
-    pub(super) fn fired(&mut self, settings: &Settings, ours: Priority) {
+    pub(super) fn fired(&mut self, now: Instant, settings: &Settings, ours: Priority) {
         let wait = settings.master_down_interval(ours, self.active_adver_interval);
         self.overdue = true;
-        self.yielded = false;
-        self.group_waits_at = settings.grouped.then_some(self.master_down_at + wait);
+        self.silent = true;
+        self.group_waits_at = settings.grouped.then_some(now + wait.max(PATIENCE));
     }
 
     /// Where this BACKUP stands in its group.
@@ -125,7 +133,7 @@ impl Backup {
             (Some(master), Some(lower), None) => master.address == lower.address,
             (_, _, _) => false,
         };
-        if !self.overdue && (self.yielded || self.master.is_some() && !fell) {
+        if !self.silent && (self.yielded || self.master.is_some() && !fell) {
             Stand::Follows
         } else if held {
             Stand::Held

@@ -1,0 +1,99 @@
+//! `no_accept`: what the firewall drops for whom, and what if it cannot (V3-110 to V3-113, V2-015,
+//! V2-018).
+
+use super::firewall::Firewall;
+use super::track::{Kind, Sense, Tracker};
+use super::{Daemon, Source};
+use crate::config::{Config, NoAcceptFailure, VrrpInstance};
+use crate::vrrp::event::Action;
+use crate::vrrp::tracker::Verdict;
+use crate::wire::Priority;
+use std::io;
+
+/// The firewall, and who depends on it.
+#[derive(Default)]
+pub struct Filter {
+    /// The rules.
+    pub firewall: Firewall,
+    /// What puts instances in FAULT without the rules, if that is wanted.
+    pub tracker: Option<usize>,
+}
+
+/// Whether packets for the addresses of an instance are to be dropped. Never those of an owner.
+#[must_use]
+pub fn is_wanted(instance: &VrrpInstance) -> bool {
+    !instance.accept && instance.priority != Priority::OWNER
+}
+
+impl Daemon {
+    /// Makes what instances may subscribe to.
+    pub(super) fn prepare_filter(&mut self, config: &Config) {
+        let fault = config.global_defs.no_accept_failure == NoAcceptFailure::Fault;
+        if fault && config.vrrp_instance.iter().any(is_wanted) {
+            self.filter.tracker = Some(self.trackers.len());
+            self.trackers.push(Tracker::new(Kind::NoAccept, "no_accept"));
+        }
+    }
+
+    /// What keeps packets from addresses of an instance.
+    pub(super) fn no_accept(&mut self, from: &VrrpInstance, vips: &[usize]) -> Vec<usize> {
+        let wanted = vips.iter().filter(|_| is_wanted(from));
+        let element = |vip: &usize| {
+            let (link, address) = self.addresses.get(*vip);
+            self.filter.firewall.no_accept(&self.links.get(link).name, address)
+        };
+        wanted.map(element).collect()
+    }
+
+    /// Begins. `before_us`: there are virtual addresses already, so there may be rules as well.
+    pub(super) fn start_filter(&mut self, before_us: bool) -> io::Result<()> {
+        self.filter.firewall.start(before_us);
+        if let Some(fd) = self.filter.firewall.news_fd() {
+            self.watch(fd, Source::Nftables)?;
+        }
+        self.sense_filter();
+        Ok(())
+    }
+
+    /// Puts the rules for whoever becomes MASTER in place, or removes those of whoever no longer is.
+    /// They are there before the addresses come, and until they are gone.
+    pub(super) fn filter(&mut self, actions: &[(usize, Action)], what: Action) {
+        for (router, _) in actions.iter().filter(|(_, action)| *action == what) {
+            let it = &self.routers[*router];
+            for element in &it.no_accept {
+                match what {
+                    Action::Acquire => self.filter.firewall.put(*element),
+                    _ => self.filter.firewall.take(*element),
+                }
+            }
+            let failure = self.filter.firewall.failure().filter(|_| !it.no_accept.is_empty());
+            if let Some(why) = failure.filter(|_| what == Action::Acquire) {
+                let name = self.router_name(*router);
+                log::warn!("{name}: answers on its addresses in spite of no_accept: {why}");
+            }
+        }
+        self.filter.firewall.flush();
+        self.sense_filter();
+    }
+
+    pub(super) fn read_nftables(&mut self) {
+        self.filter.firewall.read_news();
+        self.sense_filter();
+    }
+
+    pub(super) fn retry_filter(&mut self) {
+        self.filter.firewall.retry();
+        self.sense_filter();
+    }
+
+    /// Tells who depends on the rules how they stand, if that has changed.
+    fn sense_filter(&mut self) {
+        let Some(tracker) = self.filter.tracker else { return };
+        let failure = self.filter.firewall.failure();
+        let sense = Sense::Verdict(failure.map_or(Verdict::Up, |_| Verdict::Down));
+        if self.trackers[tracker].sense != sense {
+            self.trackers[tracker].says = failure.unwrap_or_default().to_owned();
+            self.sense(tracker, sense);
+        }
+    }
+}

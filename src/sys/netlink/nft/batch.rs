@@ -1,0 +1,285 @@
+//! Changes to a table, as messages.
+
+use super::{header, kind};
+use super::{DELRULE, DELSETELEM, DELTABLE, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM, NEWTABLE};
+use super::{NAME_OF_SET, NAME_OF_TABLE};
+use crate::sys::netlink::{Builder, NLM_F_CREATE, NLM_F_REQUEST};
+
+/// NLM_F_APPEND: a rule goes behind the others.
+const APPEND: u16 = 0x800;
+/// An item of a list (NFTA_LIST_ELEM).
+const ITEM: u16 = 1;
+
+/// Where a chain sees packets. The numbers are those of the families inet, ip and ip6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// What is for this host.
+    Input = 1,
+    /// What goes through.
+    Forward = 2,
+    /// What comes from this host.
+    Output = 3,
+}
+
+/// What the keys of a set are. The type is for programs that list the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// An IPv4 address.
+    Ipv4,
+    /// An IPv6 address.
+    Ipv6,
+    /// The name of an interface: 16 bytes, filled up with zeros.
+    Name,
+    /// Such a name and an IPv6 address behind it.
+    NameAndIpv6,
+}
+
+impl Key {
+    /// The number of the type, and the length.
+    const fn parts(self) -> (u32, u32) {
+        const IPV4: u32 = 7;
+        const IPV6: u32 = 8;
+        const NAME: u32 = 41;
+        match self {
+            Self::Ipv4 => (IPV4, 4),
+            Self::Ipv6 => (IPV6, 16),
+            Self::Name => (NAME, 16),
+            Self::NameAndIpv6 => (NAME << 6 | IPV6, 32),
+        }
+    }
+}
+
+/// Where a rule keeps what it has loaded: two places of 16 bytes, one behind the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Register {
+    /// The first.
+    One = 1,
+    /// The second.
+    Two = 2,
+}
+
+/// A part of a rule. They are worked off in order, until one does not hold. What has no register
+/// of its own uses the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expr<'a> {
+    /// Loads the family of the packet: [`Expr::IPV4`] or [`Expr::IPV6`].
+    LoadFamily,
+    /// Loads the protocol above IP: one byte.
+    LoadProtocol,
+    /// Loads the name of the interface that the packet came in on: 16 bytes.
+    LoadInputName,
+    /// Loads the name of the interface that the packet goes out on: 16 bytes.
+    LoadOutputName,
+    /// Loads bytes of the IP header: offset, length, and where to.
+    LoadIp(u32, u32, Register),
+    /// Loads bytes of what follows the IP header: offset and length.
+    LoadTransport(u32, u32),
+    /// Goes on if these bytes were loaded.
+    Is(&'a [u8]),
+    /// Goes on if what was loaded is in the set of this name.
+    In(&'a str),
+    /// Counts packets and bytes.
+    Count,
+    /// Done with this chain: the packet goes on.
+    Accept,
+    /// The packet goes no further.
+    Drop,
+}
+
+impl Expr<'_> {
+    /// What [`Expr::LoadFamily`] loads of an IPv4 packet.
+    pub const IPV4: &'static [u8] = &[2];
+    /// What [`Expr::LoadFamily`] loads of an IPv6 packet.
+    pub const IPV6: &'static [u8] = &[10];
+
+    fn write(self, to: &mut Builder<'_>) {
+        const FAMILY: u32 = 15;
+        const PROTOCOL: u32 = 16;
+        const INPUT_NAME: u32 = 6;
+        const OUTPUT_NAME: u32 = 7;
+        const NETWORK: u32 = 1;
+        const TRANSPORT: u32 = 2;
+        match self {
+            Self::LoadFamily => meta(to, FAMILY),
+            Self::LoadProtocol => meta(to, PROTOCOL),
+            Self::LoadInputName => meta(to, INPUT_NAME),
+            Self::LoadOutputName => meta(to, OUTPUT_NAME),
+            Self::LoadIp(offset, length, register) => {
+                payload(to, register, [NETWORK, offset, length]);
+            }
+            Self::LoadTransport(offset, length) => {
+                payload(to, Register::One, [TRANSPORT, offset, length]);
+            }
+            Self::Is(value) => expression(to, "cmp", |data| {
+                const EQUAL: u32 = 0;
+                number(data, 1, Register::One as u32);
+                number(data, 2, EQUAL);
+                data.nested(3, |data| data.attribute(1, value));
+            }),
+            Self::In(set) => expression(to, "lookup", |data| {
+                data.attribute(1, &c_string(set));
+                number(data, 2, Register::One as u32);
+            }),
+            Self::Count => expression(to, "counter", |_| {}),
+            Self::Accept => verdict(to, 1),
+            Self::Drop => verdict(to, 0),
+        }
+    }
+}
+
+fn meta(to: &mut Builder<'_>, key: u32) {
+    expression(to, "meta", |data| {
+        number(data, 1, Register::One as u32);
+        number(data, 2, key);
+    });
+}
+
+fn payload(to: &mut Builder<'_>, register: Register, [base, offset, length]: [u32; 3]) {
+    expression(to, "payload", |data| {
+        for (kind, value) in [(1, register as u32), (2, base), (3, offset), (4, length)] {
+            number(data, kind, value);
+        }
+    });
+}
+
+fn verdict(to: &mut Builder<'_>, code: u32) {
+    expression(to, "immediate", |data| {
+        // Into the register of verdicts.
+        number(data, 1, 0);
+        data.nested(2, |data| data.nested(2, |verdict| number(verdict, 1, code)));
+    });
+}
+
+fn expression(to: &mut Builder<'_>, name: &str, data: impl FnOnce(&mut Builder<'_>)) {
+    to.nested(ITEM, |item| {
+        item.attribute(1, &c_string(name));
+        item.nested(2, data);
+    });
+}
+
+fn number(to: &mut Builder<'_>, kind: u16, value: u32) {
+    to.attribute(kind, &value.to_be_bytes());
+}
+
+/// Text with a zero behind it.
+pub(super) fn c_string(text: &str) -> Vec<u8> {
+    [text.as_bytes(), &[0]].concat()
+}
+
+/// Changes to one table, in order.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    family: u8,
+    table: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
+    seq: u32,
+}
+
+impl Batch {
+    /// No changes yet, to a table of this family and name.
+    #[must_use]
+    pub fn new(family: u8, table: &str) -> Self {
+        Self { family, table: c_string(table), bytes: Vec::new(), seq: 0 }
+    }
+
+    /// Whether nothing is to be changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Forgets all changes.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.seq = 0;
+    }
+
+    fn message(&mut self, what: u16, flags: u16, rest: impl FnOnce(&mut Builder<'_>)) {
+        self.seq += 1;
+        let mut message = Builder::new(&mut self.bytes);
+        message.begin(kind(what), NLM_F_REQUEST | flags, self.seq);
+        message.header(&header(self.family, 0));
+        message.attribute(NAME_OF_TABLE, &self.table);
+        rest(&mut message);
+        message.end();
+    }
+
+    /// Makes the table, if it is not there. The comment is for people; it has at most 127 bytes, and
+    /// kernels before 5.10 do not keep it.
+    pub fn add_table(&mut self, comment: &str) {
+        let comment = c_string(comment);
+        let length = u8::try_from(comment.len()).unwrap_or(u8::MAX);
+        let user_data = [&[0, length], comment.as_slice()].concat();
+        self.message(NEWTABLE, NLM_F_CREATE, |table| table.attribute(6, &user_data));
+    }
+
+    /// Removes the table and all that is in it.
+    pub fn delete_table(&mut self) {
+        self.message(DELTABLE, 0, |_| {});
+    }
+
+    /// Makes a set, if it is not there. `id` tells the sets of one batch apart.
+    pub fn add_set(&mut self, name: &str, key: Key, id: u32) {
+        // What nft(8) wants to know of a key that is text: kind, length and value of "in the order of
+        // this machine's bytes".
+        let [a, b, c, d] = 1u32.to_ne_bytes();
+        let text = [0, 4, a, b, c, d];
+        let (key_type, key_length) = key.parts();
+        self.message(NEWSET, NLM_F_CREATE, |set| {
+            set.attribute(NAME_OF_SET, &c_string(name));
+            for (kind, value) in [(3, 0), (4, key_type), (5, key_length), (10, id)] {
+                number(set, kind, value);
+            }
+            if key == Key::Name {
+                set.attribute(13, &text);
+            }
+        });
+    }
+
+    /// Makes a chain, if it is not there, in which packets are accepted that no rule is about. Of
+    /// the chains at a hook that with the least priority comes first.
+    pub fn add_chain(&mut self, name: &str, hook: Hook, priority: i32) {
+        const ACCEPT: u32 = 1;
+        self.message(NEWCHAIN, NLM_F_CREATE, |chain| {
+            chain.attribute(3, &c_string(name));
+            chain.nested(4, |at| {
+                number(at, 1, hook as u32);
+                at.attribute(2, &priority.to_be_bytes());
+            });
+            number(chain, 5, ACCEPT);
+            chain.attribute(7, &c_string("filter"));
+        });
+    }
+
+    /// Removes all rules of a chain.
+    pub fn flush_chain(&mut self, chain: &str) {
+        self.message(DELRULE, 0, |rule| rule.attribute(2, &c_string(chain)));
+    }
+
+    /// Appends a rule to a chain.
+    pub fn add_rule(&mut self, chain: &str, expressions: &[Expr<'_>]) {
+        self.message(NEWRULE, NLM_F_CREATE | APPEND, |rule| {
+            rule.attribute(2, &c_string(chain));
+            rule.nested(4, |list| expressions.iter().for_each(|it| it.write(list)));
+        });
+    }
+
+    /// Puts a key into a set, if it is not there.
+    pub fn add_element(&mut self, set: &str, key: &[u8]) {
+        self.element(NEWSETELEM, NLM_F_CREATE, set, key);
+    }
+
+    /// Takes a key out of a set. The whole batch fails if it is not there.
+    pub fn delete_element(&mut self, set: &str, key: &[u8]) {
+        self.element(DELSETELEM, 0, set, key);
+    }
+
+    fn element(&mut self, what: u16, flags: u16, set: &str, key: &[u8]) {
+        self.message(what, flags, |element| {
+            element.attribute(NAME_OF_SET, &c_string(set));
+            element.nested(3, |list| {
+                list.nested(ITEM, |item| item.nested(1, |data| data.attribute(1, key)));
+            });
+        });
+    }
+}

@@ -1,0 +1,113 @@
+//! An advertisement: whether it is taken, what is said about it, and what a BACKUP makes of it.
+
+use super::backup::Heard;
+use super::{Router, State};
+use crate::vrrp::event::{Action, Remark};
+use crate::vrrp::time::Instant;
+use crate::wire::advert::Advert;
+use crate::wire::{Discard, Priority, Version};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+impl Router {
+    /// An advertisement for our VRID. What is refused changes a counter and nothing else (V3-053).
+    pub(super) fn advert(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        advert: &Advert<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        if let Err(reason) = self.settings.accepts(advert, self.effective_priority) {
+            self.discard(source, reason, out);
+            return;
+        }
+        self.statistics.advertisement_rcvd += 1;
+        if advert.priority == Priority::RESIGN {
+            self.statistics.priority_zero_pkts_rcvd += 1;
+        }
+        self.compare(source, advert, out);
+        if self.settings.v3_checksum.is_none() && advert.version == Version::V3 {
+            self.checksum = advert.checksum;
+        }
+        match self.state {
+            State::Init | State::Fault(_) => {}
+            State::Backup(_) if now < self.deaf_until => {}
+            State::Backup(_) => self.backup_advert(now, source, advert),
+            State::Master(_) => self.master_advert(now, source, advert, out),
+        }
+        self.remarks.good_packet(now);
+    }
+
+    /// What differs from our own configuration is worth a remark, not a refusal (V3-046, V3-051,
+    /// V3-052).
+    fn compare(&mut self, source: IpAddr, advert: &Advert<'_>, out: &mut Vec<Action>) {
+        if advert.interval != self.settings.advert_int {
+            self.statistics.count(Discard::Interval);
+            let interval = advert.interval;
+            self.remarks.make(Remark::OtherInterval { source, interval }, out);
+        }
+        if !self.settings.same_order(&advert.addresses) {
+            if self.settings.same_addresses(&advert.addresses) {
+                self.remarks.make(Remark::OtherOrder { source }, out);
+            } else {
+                self.statistics.count(Discard::AddressList);
+                self.remarks.make(Remark::OtherAddresses { source }, out);
+            }
+        }
+        if Some(source) == self.source {
+            self.remarks.make(Remark::DuplicateSource { source }, out);
+        } else if advert.priority == Priority::OWNER && self.settings.is_owner() {
+            self.remarks.make(Remark::TwoOwners { source }, out);
+        } else if advert.priority == self.effective_priority {
+            self.remarks.make(Remark::EqualPriority { source }, out);
+        }
+    }
+
+    pub(super) fn discard(&mut self, source: IpAddr, reason: Discard, out: &mut Vec<Action>) {
+        self.statistics.count(reason);
+        self.remarks.make(Remark::Discarded { source, reason }, out);
+        self.remarks.bad_packet();
+    }
+
+    /// RFC 9568 §6.4.2, with the faster hand-over of design.md §4.
+    fn backup_advert(&mut self, now: Instant, source: IpAddr, advert: &Advert<'_>) {
+        let (settings, ours) = (&self.settings, self.effective_priority);
+        let State::Backup(backup) = &mut self.state else { return };
+        let heard = Heard {
+            address: source,
+            priority: advert.priority,
+            interval: advert.interval,
+            at: now,
+        };
+        if advert.priority == Priority::RESIGN {
+            // V3-077, V3-078: whoever it is from. More of them do not put it off again: a flood
+            // would keep the addresses from everybody.
+            if backup.resigned.is_none() {
+                backup.master_down_at =
+                    now + settings.skew_time(ours, backup.active_adver_interval);
+                backup.overdue = false;
+                backup.resigned = Some(source);
+            }
+            backup.forget(source);
+        } else if advert.priority >= ours || !settings.preempts() || backup.delays(now, settings) {
+            // V3-079, V3-081: addresses are not compared here.
+            backup.follow(heard, settings, ours);
+        } else {
+            // V3-080: the timer keeps running; but a MASTER that has come down to where we would
+            // win is only given the time that those above us need, and a second MASTER, if one
+            // was heard, keeps its three intervals.
+            let fell =
+                backup.master.is_some_and(|m| m.address == source && m.priority > advert.priority);
+            backup.ignore(heard, settings, ours);
+            if settings.fast_handover && fell && !backup.overdue {
+                let skew = settings.skew_time(ours, backup.active_adver_interval);
+                let other = backup.other.map_or(now, |other| {
+                    other.at + settings.master_down_interval(ours, other.interval)
+                });
+                let soon = other.max(now + skew);
+                backup.master_down_at = backup.master_down_at.min(soon);
+            }
+        }
+    }
+}
