@@ -110,37 +110,6 @@ impl AsRawFd for Inotify {
     }
 }
 
-/// Whether inotify tells all that happens in the file system of a path. It does not where others
-/// write to the same file system (NFS, SMB, FUSE, 9p), nor where files are only a picture of what
-/// the kernel knows (/proc, /sys).
-#[must_use]
-pub fn tells_all(path: &Path) -> bool {
-    const SILENT: &[u32] = &[
-        0x9fa0,      // proc
-        0x6265_6572, // sysfs
-        0x0027_e0eb, // cgroup
-        0x6367_7270, // cgroup2
-        0x6462_6720, // debugfs
-        0x7472_6163, // tracefs
-        0x6969,      // nfs
-        0x517b,      // smb
-        0xfe53_4d42, // smb2
-        0xff53_4d42, // cifs
-        0x6573_5546, // fuse
-        0x0102_1997, // 9p
-        0x00c3_6400, // ceph
-    ];
-    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return true };
-    let mut stat = std::mem::MaybeUninit::<libc::statfs>::zeroed();
-    // SAFETY: `path` ends with a NUL, and `stat` is writable until the call returns.
-    if unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) } != 0 {
-        return true;
-    }
-    // SAFETY: all-zero is valid, and a successful call has filled it in.
-    let kind = unsafe { stat.assume_init() }.f_type as u32;
-    !SILENT.contains(&kind)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,12 +188,5 @@ mod tests {
         assert_eq!(read(&event(libc::IN_CREATE, 4, b"a\0\0\0")), ["Name(7, [97])"]);
         assert!(read(&event(libc::IN_CREATE, 400, b"a\0\0\0")).is_empty());
         assert!(read(&[0; 15]).is_empty());
-    }
-
-    #[test]
-    fn file_systems_that_do_not_tell() {
-        assert!(!tells_all(Path::new("/proc/version")));
-        assert!(!tells_all(Path::new("/sys")));
-        assert!(tells_all(Path::new("/nonexistent")));
     }
 }
