@@ -82,6 +82,8 @@ pub struct Track {
     pub tracked: Tracked,
     /// The weight here: the entry's own, or that of what is tracked.
     pub weight: Weight,
+    /// It was not asked for: an address or a route goes through that interface.
+    pub implicit: bool,
     /// Where it was said.
     pub place: Place,
 }
@@ -151,5 +153,28 @@ impl super::VrrpInstance {
         self.virtual_ipaddress
             .iter()
             .filter(move |vip| crate::wire::Family::of(vip.address) == family)
+    }
+
+    /// The families that it has a virtual router for: those of its addresses, else IPv4.
+    pub fn families(&self) -> impl Iterator<Item = crate::wire::Family> + '_ {
+        use crate::wire::Family::{V4, V6};
+        let has = |family: &crate::wire::Family| self.addresses(*family).next().is_some();
+        let none = self.virtual_ipaddress.is_empty();
+        [V4, V6].into_iter().filter(move |family| has(family) || (none && *family == V4))
+    }
+
+    /// With the virtual router of which family something goes that is of IPv6, or of IPv4: of its
+    /// own, if there is one.
+    #[must_use]
+    pub fn family_of(&self, is_ipv6: bool) -> crate::wire::Family {
+        use crate::wire::Family::{V4, V6};
+        let own = if is_ipv6 { V6 } else { V4 };
+        let mut families = self.families();
+        let first = families.next().unwrap_or(own);
+        if families.any(|family| family == own) {
+            own
+        } else {
+            first
+        }
     }
 }

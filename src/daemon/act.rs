@@ -60,7 +60,7 @@ impl Daemon {
     /// Sends a net's advertisements. A failure is said once, until it works again.
     fn send(&mut self, net: usize) {
         let name = self.links.get(self.nets[net].link).name.as_str();
-        let up = self.links.get(self.nets[net].link).up;
+        let up = self.links.get(self.nets[net].link).running;
         let net = &mut self.nets[net];
         let Some(socket) = &net.socket else {
             net.outbox.clear();
@@ -91,15 +91,16 @@ impl Daemon {
 
     fn change_addresses(&mut self, actions: &[(usize, Action)]) {
         for (router, action) in actions {
-            let vips = &self.routers[*router].vips;
             match action {
                 Action::Acquire => {
-                    for vip in vips {
+                    for vip in &self.routers[*router].vips {
                         self.addresses.acquire(*vip, &mut self.links);
                     }
+                    self.acquire_routes(*router);
                 }
                 Action::Release => {
-                    for vip in vips {
+                    self.release_routes(*router);
+                    for vip in &self.routers[*router].vips {
                         self.addresses.release(*vip, &mut self.links);
                     }
                 }

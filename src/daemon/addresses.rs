@@ -3,8 +3,8 @@
 //! An address may be wanted by more than one instance; it goes when nobody wants it any more. What
 //! was on the interface before us is used and announced, and never removed.
 
-use super::link::{Links, Refusal, ADDRESS_PROTO};
-use crate::config::VirtualIpAddress;
+use super::link::{Address, Links, Refusal, ADDRESS_PROTO};
+use crate::config::{AddressFlags, VirtualIpAddress};
 use crate::sys::netlink::{self as nl, Builder};
 use std::net::IpAddr;
 
@@ -28,6 +28,12 @@ struct Vip {
     label: Option<String>,
     brd: Option<[u8; 4]>,
     scope: u8,
+    peer: Option<IpAddr>,
+    preferred_lft: u32,
+    /// IFA_F_
+    flags: u32,
+    /// It is static, and no instance has it.
+    fixed: bool,
     /// How many instances want it.
     wanted: usize,
     held: Held,
@@ -44,6 +50,13 @@ pub struct Addresses {
 impl Addresses {
     /// The number of an address on an interface; the same for the same two.
     pub fn add(&mut self, link: usize, vip: &VirtualIpAddress) -> usize {
+        let number = self.add_fixed(link, vip);
+        self.vips[number].fixed = false;
+        number
+    }
+
+    /// The number of an address that is static; the same as that of a virtual one.
+    pub fn add_fixed(&mut self, link: usize, vip: &VirtualIpAddress) -> usize {
         let known = |known: &Vip| known.link == link && known.address == vip.address;
         if let Some(vip) = self.vips.iter().position(known) {
             return vip;
@@ -55,6 +68,10 @@ impl Addresses {
             label: vip.label.clone(),
             brd: vip.brd.map(|address| address.octets()),
             scope: vip.scope,
+            peer: vip.peer,
+            preferred_lft: vip.preferred_lft,
+            flags: flags(vip.address, vip.flags),
+            fixed: true,
             wanted: 0,
             held: Held::Not,
         });
@@ -67,10 +84,20 @@ impl Addresses {
         (self.vips[vip].link, self.vips[vip].address)
     }
 
-    /// Whether an address is a virtual one, on any interface.
+    /// Whether an address is a virtual one, on any interface, or one that an earlier run has left.
+    /// What is static is neither.
     #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        self.vips.iter().any(|vip| vip.address == address)
+    pub fn is_virtual(&self, address: &Address) -> bool {
+        let known = |vip: &&Vip| vip.address == address.address;
+        if self.vips.iter().filter(known).any(|vip| !vip.fixed) {
+            return true;
+        }
+        address.ours && !self.vips.iter().any(|vip| known(&vip))
+    }
+
+    /// The netlink requests of this turn, for what goes with the addresses.
+    pub fn batch(&mut self) -> &mut Vec<u8> {
+        &mut self.batch
     }
 
     /// One more instance wants it.
@@ -194,22 +221,56 @@ impl Vip {
             IpAddr::V6(_) => nl::AF_INET6,
         };
         builder.header(&nl::if_addr(family, self.prefix_len, 0, self.scope, index));
-        match self.address {
-            IpAddr::V4(address) => {
-                builder.attribute(nl::IFA_LOCAL, &address.octets());
-                builder.attribute(nl::IFA_ADDRESS, &address.octets());
-            }
-            IpAddr::V6(address) => builder.attribute(nl::IFA_ADDRESS, &address.octets()),
+        let has_local = self.address.is_ipv4() || self.peer.is_some();
+        if has_local {
+            address(&mut builder, nl::IFA_LOCAL, self.address);
         }
+        address(&mut builder, nl::IFA_ADDRESS, self.peer.unwrap_or(self.address));
         if kind == nl::RTM_NEWADDR {
-            if let Some(brd) = self.brd {
-                builder.attribute(nl::IFA_BROADCAST, &brd);
-            }
-            if let Some(label) = &self.label {
-                builder.attribute(nl::IFA_LABEL, &[label.as_bytes(), &[0]].concat());
-            }
-            builder.attribute(nl::IFA_PROTO, &[ADDRESS_PROTO]);
+            self.details(&mut builder);
         }
         builder.end();
+    }
+    /// What only a request to add it needs.
+    fn details(&self, builder: &mut Builder<'_>) {
+        const FOREVER: u32 = u32::MAX;
+        if let Some(brd) = self.brd {
+            builder.attribute(nl::IFA_BROADCAST, &brd);
+        }
+        if let Some(label) = &self.label {
+            builder.attribute(nl::IFA_LABEL, &[label.as_bytes(), &[0]].concat());
+        }
+        if self.flags != 0 {
+            builder.attribute(nl::IFA_FLAGS, &self.flags.to_ne_bytes());
+        }
+        if self.preferred_lft != FOREVER {
+            // Preferred, valid, and when it was made and changed, which the kernel knows.
+            let times = [self.preferred_lft, FOREVER, 0, 0].map(u32::to_ne_bytes);
+            builder.attribute(nl::IFA_CACHEINFO, &times.concat());
+        }
+        builder.attribute(nl::IFA_PROTO, &[ADDRESS_PROTO]);
+    }
+}
+
+/// IFA_F_. A virtual address of IPv6 is used at once: who had it before may still answer for it,
+/// and a duplicate that is found would be the end of it.
+fn flags(address: IpAddr, said: AddressFlags) -> u32 {
+    let AddressFlags { home, dad, mngtmpaddr, noprefixroute, autojoin } = said;
+    let is_ipv6 = address.is_ipv6();
+    [
+        (is_ipv6 && !dad, nl::IFA_F_NODAD),
+        (is_ipv6 && home, nl::IFA_F_HOMEADDRESS),
+        (is_ipv6 && mngtmpaddr, nl::IFA_F_MANAGETEMPADDR),
+        (noprefixroute, nl::IFA_F_NOPREFIXROUTE),
+        (autojoin, nl::IFA_F_MCAUTOJOIN),
+    ]
+    .into_iter()
+    .fold(0, |flags, (is_set, flag)| if is_set { flags | flag } else { flags })
+}
+
+fn address(builder: &mut Builder<'_>, kind: u16, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => builder.attribute(kind, &address.octets()),
+        IpAddr::V6(address) => builder.attribute(kind, &address.octets()),
     }
 }

@@ -24,6 +24,9 @@ impl Daemon {
             self.trackers.push(Tracker::new(Kind::Script(self.scripts.len()), &script.name));
             self.scripts.push(checks::build(script, script_user, tracker));
         }
+        self.add_delays(config);
+        self.add_routes(config);
+        self.add_probes(config);
         self.prepare_filter(config);
         for instance in &config.vrrp_instance {
             self.add_instance(instance);
@@ -34,10 +37,12 @@ impl Daemon {
                 script_user,
             ));
         }
+        self.add_fixed(config);
         self.add_groups(config);
         self.group_families();
         self.set_numbers();
-        let objects = self.routers.len() + self.tellers.len() + self.scripts.len();
+        let objects =
+            self.routers.len() + self.tellers.len() + self.scripts.len() + self.probes.len();
         self.touched.reserve(objects);
         self.pending.reserve(self.routers.len() * 4);
     }
@@ -46,9 +51,8 @@ impl Daemon {
     fn add_instance(&mut self, from: &VrrpInstance) {
         let number = self.instances.len();
         let trackers = self.subscribe(number, from);
-        let routers = [Family::V4, Family::V6]
-            .into_iter()
-            .filter(|family| from.addresses(*family).next().is_some())
+        let routers = from
+            .families()
             .map(|family| self.add_router(number, from, family, trackers.len()))
             .collect();
         self.instances.push(Instance {
@@ -75,14 +79,16 @@ impl Daemon {
         let settings = settings(from, family);
         let net = self.net(link, family);
         self.nets[net].add(settings.virtual_router_id, number);
-        let vips = from
+        let mut vips: Vec<usize> = from
             .addresses(family)
             .map(|vip| {
                 let link = vip.dev.as_deref().map_or(link, |dev| self.links.watch(dev));
                 self.addresses.add(link, vip)
             })
-            .collect::<Vec<_>>();
+            .collect();
+        vips.extend(self.excluded_of(from, link, family));
         let no_accept = self.no_accept(from, &vips);
+        let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
             instance,
             group: None,
@@ -92,6 +98,7 @@ impl Daemon {
             link,
             vips,
             no_accept,
+            fib,
             template: None,
             announcements: Vec::new(),
         });
@@ -150,6 +157,12 @@ impl Daemon {
             let tracker = self.scripts[track.script].tracker;
             self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
             slots.push(tracker);
+        }
+        for track in &from.track {
+            if let Some(tracker) = self.tracker_of(track) {
+                self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
+                slots.push(tracker);
+            }
         }
         if let Some(tracker) = self.filter.tracker.filter(|_| filter::is_wanted(from)) {
             self.trackers[tracker].subscribe(instance, slots.len(), Weight::default());

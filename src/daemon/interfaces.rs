@@ -25,8 +25,10 @@ impl Daemon {
         match self.links.drain_refusals() {
             Ok(refusals) => {
                 for refusal in refusals {
-                    self.addresses.refused(refusal, &mut self.links);
-                    self.upkeep_soon();
+                    if !self.fib.answered(refusal, self.now) {
+                        self.addresses.refused(refusal, &mut self.links);
+                        self.upkeep_soon();
+                    }
                 }
             }
             Err(error) => log::error!("cannot hear what became of a change: {error}"),
@@ -45,17 +47,26 @@ impl Daemon {
 
     /// Looks at every interface of which something was heard.
     pub(super) fn refresh_links(&mut self) {
+        let mut any = false;
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
+                self.links.settle_as_it_is(self.now, link);
+                self.touch(Object::Link(link));
                 self.refresh_sockets(link);
                 self.refresh_routers(link);
+                self.sense_interface(link);
+                self.sense_dev(link);
                 self.restore_addresses(link);
+                any = true;
             }
+        }
+        if any {
+            self.set_routes_again();
         }
     }
 
     fn refresh_sockets(&mut self, link: usize) {
-        let (index, up) = (self.links.get(link).index, self.links.get(link).up);
+        let (index, up) = (self.links.get(link).index, self.links.get(link).running);
         for net in
             (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
         {
@@ -116,7 +127,7 @@ impl Daemon {
     fn refresh_router(&mut self, number: usize) {
         let Self { routers, links, addresses, nets, .. } = self;
         let it = &mut routers[number];
-        let source = it.choose_source(links, |address| addresses.contains(address));
+        let source = it.choose_source(links, |address| addresses.is_virtual(address));
         if source != it.core.source() {
             it.prepare_advert(source);
         }
@@ -188,6 +199,8 @@ impl Daemon {
             self.restore_addresses(link);
         }
         self.retry_filter();
+        self.set_routes_again();
+        self.put_routes_back();
     }
 
     /// Whether a virtual router is in a state.

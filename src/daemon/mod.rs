@@ -8,6 +8,7 @@ mod build;
 mod checks;
 mod children;
 mod command;
+mod fib;
 mod filter;
 mod firewall;
 mod group;
@@ -20,6 +21,7 @@ mod notifying;
 pub mod preflight;
 mod receive;
 mod router;
+mod routes;
 mod script;
 mod status;
 mod stop;
@@ -39,6 +41,7 @@ use crate::vrrp::{check, StateName};
 use addresses::Addresses;
 use announcer::Announcer;
 use children::Children;
+use fib::Fib;
 use filter::Filter;
 use group::Group;
 use instance::Instance;
@@ -47,12 +50,16 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use net::Net;
 use router::VirtualRouter;
+use routes::Fixed;
 use script::Script;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 use teller::Teller;
+use track::ping::Echoes;
+use track::probe::Probe;
+use track::route::Routes;
 use track::Tracker;
 use wheel::Wheel;
 
@@ -69,7 +76,14 @@ enum Source {
     LinkEvents,
     LinkRequests,
     Nftables,
+    RouteEvents,
+    /// Routes that are tracked.
+    TrackedRoutes,
+    /// Replies to `track_ping`, of IPv6 or not.
+    Echo(bool),
     Net(usize),
+    /// A connection of `track_tcp`, by the number of its probe.
+    Tcp(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
 }
@@ -78,7 +92,7 @@ impl Source {
     /// A token holds the kind in its upper octet, and below it which one.
     const KIND: usize = 24;
     /// The first token of the children.
-    const CHILD: usize = 2 << Self::KIND;
+    const CHILD: usize = 3 << Self::KIND;
 
     const fn token(self) -> Token {
         Token(match self {
@@ -87,7 +101,12 @@ impl Source {
             Self::LinkEvents => 2,
             Self::LinkRequests => 3,
             Self::Nftables => 4,
+            Self::RouteEvents => 5,
+            Self::TrackedRoutes => 6,
+            Self::Echo(false) => 7,
+            Self::Echo(true) => 8,
             Self::Net(net) => 1 << Self::KIND | net,
+            Self::Tcp(probe) => 2 << Self::KIND | probe,
             Self::Child(token) => token,
         })
     }
@@ -99,8 +118,12 @@ impl Source {
             (0, 1) => Self::Signals,
             (0, 2) => Self::LinkEvents,
             (0, 3) => Self::LinkRequests,
-            (0, _) => Self::Nftables,
+            (0, 4) => Self::Nftables,
+            (0, 5) => Self::RouteEvents,
+            (0, 6) => Self::TrackedRoutes,
+            (0, echo) => Self::Echo(echo == 8),
             (1, net) => Self::Net(net),
+            (2, probe) => Self::Tcp(probe),
             _ => Self::Child(token.0),
         }
     }
@@ -112,6 +135,10 @@ enum Object {
     Router(usize),
     Notify(usize),
     Check(usize),
+    Probe(usize),
+    /// An interface that has changed, and does not count as changed yet.
+    Link(usize),
+    TrackedRoutes,
     Interfaces,
     Stop,
 }
@@ -121,6 +148,8 @@ enum Object {
 struct Numbers {
     notify: usize,
     check: usize,
+    probe: usize,
+    link: usize,
     single: usize,
 }
 
@@ -141,6 +170,13 @@ pub struct Daemon {
     more_link_events: bool,
     addresses: Addresses,
     filter: Filter,
+    fib: Fib,
+    /// Tells which routes and rules are removed; there are none without it.
+    fib_events: Option<fib::Watch>,
+    /// More of that may be waiting than one turn takes.
+    more_route_events: bool,
+    /// What is static.
+    fixed: Fixed,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -151,6 +187,11 @@ pub struct Daemon {
     tellers: Vec<Teller>,
     trackers: Vec<Tracker>,
     scripts: Vec<Script>,
+    /// `track_tcp`, and behind them `track_ping`.
+    probes: Vec<Probe>,
+    first_ping: usize,
+    echoes: Echoes,
+    tracked_routes: Routes,
     numbers: Numbers,
     children: Children,
     announcer: Announcer,
@@ -191,6 +232,10 @@ impl Daemon {
             more_link_events: false,
             addresses: Addresses::default(),
             filter: Filter::default(),
+            fib: Fib::default(),
+            fib_events: None,
+            more_route_events: false,
+            fixed: Fixed::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -199,6 +244,10 @@ impl Daemon {
             tellers: Vec::new(),
             trackers: Vec::new(),
             scripts: Vec::new(),
+            probes: Vec::new(),
+            first_ping: 0,
+            echoes: Echoes::default(),
+            tracked_routes: Routes::default(),
             numbers: Numbers::default(),
             children: Children::new(Source::CHILD),
             announcer: Announcer::open()?,
@@ -231,8 +280,11 @@ impl Daemon {
         let before_us = self.addresses.any_there(&self.links);
         self.remove_leftovers();
         self.start_filter(before_us)?;
+        self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
+        self.start_tracked_routes()?;
+        self.start_probes();
         for router in 0..self.routers.len() {
             self.feed(router, Event::Startup { deaf_until: self.now });
         }
@@ -257,7 +309,8 @@ impl Daemon {
     /// One turn of the loop. Packets come before timers, always: a process that was stopped or
     /// starved must hear what it missed before it concludes that nobody spoke.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        let backlog = self.more_link_events || self.nets.iter().any(|net| net.backlog);
+        let more = self.more_link_events || self.more_route_events;
+        let backlog = more || self.nets.iter().any(|net| net.backlog);
         match self.poll.poll(events, backlog.then_some(Duration::ZERO)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
@@ -284,7 +337,11 @@ impl Daemon {
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
             Source::Nftables => self.read_nftables(),
+            Source::RouteEvents => self.read_route_events(),
+            Source::TrackedRoutes => self.read_tracked_routes(),
+            Source::Echo(ipv6) => self.echo_ready(ipv6),
             Source::Net(net) => self.receive(net),
+            Source::Tcp(probe) => self.tcp_ready(probe),
             Source::Child(token) => self.child_ready(token),
         }
     }
@@ -300,6 +357,9 @@ impl Daemon {
             match object {
                 Object::Router(router) => self.router_due(router),
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
+                Object::Probe(probe) => self.probe_due(probe),
+                Object::Link(link) => self.link_due(link),
+                Object::TrackedRoutes => self.routes_due(),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
                 Object::Stop => self.stop_overdue(),
@@ -311,6 +371,7 @@ impl Daemon {
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
             self.receive(it.net);
+            self.hurry(router);
         }
         self.feed(router, Event::Timer);
     }
@@ -339,24 +400,30 @@ impl Daemon {
     }
 
     fn number(&self, object: Object) -> usize {
-        let Numbers { notify, check, single } = self.numbers;
+        let Numbers { notify, check, probe, link, single } = self.numbers;
         match object {
             Object::Router(router) => router,
             Object::Notify(teller) => notify + teller,
             Object::Check(script) => check + script,
+            Object::Probe(number) => probe + number,
+            Object::Link(number) => link + number,
             Object::Interfaces => single,
             Object::Stop => single + 1,
+            Object::TrackedRoutes => single + 2,
         }
     }
 
     fn object(&self, number: usize) -> Object {
-        let Numbers { notify, check, single } = self.numbers;
+        let Numbers { notify, check, probe, link, single } = self.numbers;
         match number {
             _ if number < notify => Object::Router(number),
             _ if number < check => Object::Notify(number - notify),
-            _ if number < single => Object::Check(number - check),
+            _ if number < probe => Object::Check(number - check),
+            _ if number < link => Object::Probe(number - probe),
+            _ if number < single => Object::Link(number - link),
             _ if number == single => Object::Interfaces,
-            _ => Object::Stop,
+            _ if number == single + 1 => Object::Stop,
+            _ => Object::TrackedRoutes,
         }
     }
 
@@ -364,9 +431,11 @@ impl Daemon {
     fn set_numbers(&mut self) {
         let notify = self.routers.len();
         let check = notify + self.tellers.len();
-        let single = check + self.scripts.len();
-        self.numbers = Numbers { notify, check, single };
-        self.wheel.grow(single + 2);
+        let probe = check + self.scripts.len();
+        let link = probe + self.probes.len();
+        let single = link + self.links.len();
+        self.numbers = Numbers { notify, check, probe, link, single };
+        self.wheel.grow(single + 3);
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -374,7 +443,10 @@ impl Daemon {
             Object::Router(router) => self.routers[router].core.deadline(),
             Object::Notify(teller) => self.tellers[teller].notifying.map(|it| it.deadline),
             // When we stop, nothing is checked any more.
-            Object::Check(_) if self.stopping.is_some() => None,
+            Object::Check(_) | Object::Probe(_) | Object::TrackedRoutes if self.stopping.is_some() => None,
+            Object::Probe(probe) => self.probes[probe].check.deadline(),
+            Object::Link(link) => self.links.settles_at(link),
+            Object::TrackedRoutes => self.tracked_routes.due_at(),
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
             Object::Stop => self.stopping,

@@ -54,6 +54,9 @@ impl Daemon {
         if self.more_link_events {
             self.read_link_events();
         }
+        if self.more_route_events {
+            self.read_route_events();
+        }
         for net in 0..self.nets.len() {
             if self.nets[net].backlog {
                 self.receive(net);

@@ -25,11 +25,14 @@ pub struct VirtualRouter {
     pub net: usize,
     /// Its interface, by number in the link table.
     pub link: usize,
-    /// Its virtual addresses, by number in the table of addresses.
+    /// Its virtual addresses, by number in the table of addresses: those that it advertises, and
+    /// then those that it does not.
     pub vips: Vec<usize>,
     /// What keeps packets from its virtual addresses, by number in the firewall; empty if it takes
     /// them.
     pub no_accept: Vec<usize>,
+    /// Its routes, and then its rules, by number in their table.
+    pub fib: Vec<usize>,
     /// Its advertisement; there is none without an address to send from.
     pub template: Option<Template>,
     /// The announcements of its addresses.
@@ -101,7 +104,11 @@ impl VirtualRouter {
     /// The address to send adverts from: the one in use as long as it is there, else the first that
     /// is nobody's virtual address (V3-001). An owner may use its own.
     #[must_use]
-    pub fn choose_source(&self, links: &Links, is_vip: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    pub fn choose_source(
+        &self,
+        links: &Links,
+        is_vip: impl Fn(&super::link::Address) -> bool,
+    ) -> Option<IpAddr> {
         let settings = self.core.settings();
         // IPv6: link-local (V3-007), and only when nobody else can have it.
         let fits = |address: IpAddr| match address {
@@ -110,7 +117,7 @@ impl VirtualRouter {
         };
         let usable = |address: &&super::link::Address| fits(address.address) && !address.tentative;
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
-        let real = |address: &&super::link::Address| !is_vip(address.address) && !address.ours;
+        let real = |address: &&super::link::Address| !is_vip(address);
         let in_use = self.core.source();
         let owner = settings.priority == crate::wire::Priority::OWNER;
         candidates()

@@ -79,6 +79,7 @@ impl Daemon {
         if !late && !told {
             return false;
         }
+        self.release_fixed();
         // Checks that did not heed SIGTERM must not outlive us.
         let left: Vec<Owner> = self.children.owners().collect();
         for owner in left {

@@ -126,6 +126,9 @@ impl Settings {
         if advert.version != self.version {
             return Err(Discard::Version);
         }
+        if !self.first_may_be(advert.addresses.iter().next()) {
+            return Err(Discard::AddressList);
+        }
         let owner = ours == Priority::OWNER;
         match advert.authentication {
             None if owner && self.election.owner_ignore_adverts => Err(Discard::Owner),

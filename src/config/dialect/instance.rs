@@ -26,11 +26,11 @@ const NOTIFY: &str = "one script of the instance runs at a time, and a state tha
                       its turn is skipped";
 const PEER: &str = "adverts go to the multicast group instead, and where multicast does not get \
                     through, every router becomes MASTER";
-const PRIMARY: &str = "one that does not exist, or has no address to send from, is FAULT all the \
-                       same";
 const ROUTES: &str =
     "one that somebody else removes is put back without a change of state, and one \
                       of two instances stays until both give it up";
+const PRIMARY: &str = "one that does not exist, or has no address to send from, is FAULT all the \
+                       same";
 const SECONDARIES: &str =
     "an address that the kernel takes away with another is put back a moment later";
 const SOURCE: &str = "adverts come from the first address of the interface that is not virtual";

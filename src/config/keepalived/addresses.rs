@@ -3,7 +3,7 @@
 use super::shape::reason;
 use crate::config::dialect::{find, Row, Support};
 use crate::config::error::{quote, Report};
-use crate::config::tree::{Data, LeftOut, Section, Tree, Value, Word};
+use crate::config::tree::{Data, LeftOut, Section, Value, Word};
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeSet;
 

@@ -5,10 +5,10 @@ use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
-use super::{accept, address, route, rule, track};
+use super::{accept, address, implicit, route, rule, track};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Format, Notify, Transport, V3Checksum, VirtualIpAddress, VrrpInstance};
+use crate::config::{Format, Notify, Track, Transport, V3Checksum, VirtualIpAddress, VrrpInstance};
 use crate::vrrp::settings::Election;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
@@ -35,15 +35,22 @@ pub fn read(
     let advert_int = advert_int(&settings, version, report);
     let nopreempt = nopreempt(&settings, report);
     let auth_pass = authentication(&settings, version, notes, report);
-    let track_script = track::track_script(&settings, &sensors.scripts, report);
-    let track = tracked::read(&settings, sensors, interface.as_deref(), report);
     let virtual_ipaddress_excluded = address::excluded(&settings, &virtual_ipaddress, report);
     let list = |word| settings.value(word);
     let virtual_routes = route::read("virtual_routes", list("virtual_routes"), report);
     let virtual_rules = rule::read("virtual_rules", list("virtual_rules"), report);
+    let track_script = track::track_script(&settings, &sensors.scripts, report);
+    let mut track = tracked::read(&settings, sensors, interface.as_deref(), report);
     if settings.has("state") && notes.state.is_none() {
         notes.state = Some(settings.place_of("state"));
     }
+    let interface = interface?;
+    let addresses = virtual_ipaddress.iter().chain(&virtual_ipaddress_excluded);
+    // Whoever tracks one of them says itself what that is worth.
+    let asked = |it: &Track| track.iter().any(|other| other.tracked == it.tracked);
+    let mut implicit = implicit::interfaces(&interface, addresses, &virtual_routes);
+    implicit.retain(|it| !asked(it));
+    track.extend(implicit);
     let delay = |word| settings.time(word).unwrap_or_default();
     let repeat = |word| settings.octet(word).unwrap_or(1);
     let garp_master_delay = delay("garp_master_delay");
@@ -51,7 +58,7 @@ pub fn read(
     let instance = VrrpInstance {
         name: name.text.clone(),
         place: name.place,
-        interface: interface?,
+        interface,
         interface_place: settings.place_of("interface"),
         virtual_router_id: Vrid::new(settings.octet("virtual_router_id")?)?,
         priority: settings.octet("priority").map_or(Priority::DEFAULT, Priority),

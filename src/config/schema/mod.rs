@@ -8,6 +8,7 @@ mod advice;
 mod command;
 mod compare;
 mod fixed;
+mod implicit;
 mod instance;
 mod interface_delays;
 mod probe;
@@ -84,8 +85,8 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     let readable: Vec<_> = vrrp_instance.iter().flatten().collect();
     compare::routers(&readable, &notes.routers, report);
     compare::addresses(&readable, report);
-    let interface_up_down_delays = interface_delays::read(tree, &readable, report);
     let (static_ipaddress, static_routes, static_rules) = fixed::read(tree, report);
+    let interface_up_down_delays = interface_delays::read(tree, &readable, report);
     let config = Config {
         static_ipaddress,
         static_routes,

@@ -376,9 +376,9 @@ pub const TABLES: &[Section] = &[
     Section { word: "authentication", named: false, keys: AUTHENTICATION },
     Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
     Section { word: "track_script", named: false, keys: TRACK_ENTRY },
-    Section { word: "track_interface", named: false, keys: TRACK_ENTRY },
     Section { word: "virtual_routes", named: false, keys: VIRTUAL_ROUTES },
     Section { word: "virtual_rules", named: false, keys: VIRTUAL_RULES },
+    Section { word: "track_interface", named: false, keys: TRACK_ENTRY },
     Section { word: "command", named: false, keys: COMMAND },
 ];
 

@@ -134,6 +134,7 @@ pub fn read(
         all.extend(list.into_iter().map(|(index, weight, place)| Track {
             tracked: make(index),
             weight,
+            implicit: false,
             place,
         }));
     }
@@ -162,7 +163,7 @@ fn interfaces(settings: &Settings<'_>, own: Option<&str>, report: &mut Report) -
         }
         let tracked = Tracked::Interface(name.text.clone());
         let weight = entry.weight(Weight::default());
-        found.push(Track { tracked, weight, place: entry.place });
+        found.push(Track { tracked, weight, implicit: false, place: entry.place });
     }
     found
 }

@@ -1,7 +1,14 @@
 //! Trackers: whatever can change the priority of an instance or put it in FAULT. A sensor finds out
 //! how a thing is; from here it goes to all who track that thing.
 
+mod interface;
+pub mod ping;
+pub mod probe;
+pub mod route;
+mod tcp;
+
 use super::Daemon;
+use crate::config::{Track, Tracked};
 use crate::vrrp::event::Event;
 use crate::vrrp::tracker::{Effect, Verdict, Weight};
 
@@ -25,6 +32,14 @@ pub struct Tracker {
 pub enum Kind {
     /// `vrrp_script`
     Script(usize),
+    /// `track_interface`: the number in the link table.
+    Interface(usize),
+    /// `track_route`
+    Route(usize),
+    /// `track_tcp`
+    Tcp(usize),
+    /// `track_ping`
+    Ping(usize),
     /// Whether the kernel drops what instances with `no_accept` do not accept.
     NoAccept,
 }
@@ -70,6 +85,10 @@ impl Tracker {
     pub fn label(&self) -> String {
         match self.kind {
             Kind::Script(_) => format!("check {}", self.name),
+            Kind::Interface(_) => format!("interface {}", self.name),
+            Kind::Route(_) => format!("route {}", self.name),
+            Kind::Tcp(_) => format!("tcp {}", self.name),
+            Kind::Ping(_) => format!("ping {}", self.name),
             Kind::NoAccept => self.name.clone(),
         }
     }
@@ -86,6 +105,20 @@ impl Sense {
 }
 
 impl Daemon {
+    /// The tracker of what an instance tracks.
+    pub(super) fn tracker_of(&mut self, track: &Track) -> Option<usize> {
+        match &track.tracked {
+            Tracked::Interface(name) => Some(self.interface_tracker(name)),
+            Tracked::Route(number) => self.tracked_routes.tracker(*number),
+            Tracked::Tcp(number) => self.probes.get(*number).map(|probe| probe.tracker),
+            // They stand behind those.
+            Tracked::Ping(number) => {
+                self.probes.get(self.first_ping + *number).map(|probe| probe.tracker)
+            }
+            Tracked::File(_) | Tracked::Process(_) => None,
+        }
+    }
+
     /// A sensor has found something out.
     pub(super) fn sense(&mut self, tracker: usize, sense: Sense) {
         self.trackers[tracker].sense = sense;

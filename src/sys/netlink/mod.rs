@@ -3,9 +3,9 @@
 
 pub mod nft;
 
-pub mod forwarding;
-
 pub mod fib;
+pub mod forwarding;
+pub mod route;
 
 use super::{cvt, cvt_len, if_ready, retry, socket};
 use std::io;
@@ -61,6 +61,8 @@ pub const IFA_LOCAL: u16 = 2;
 pub const IFA_LABEL: u16 = 3;
 /// Broadcast address.
 pub const IFA_BROADCAST: u16 = 4;
+/// How long it is preferred, and how long it is there: `struct ifa_cacheinfo`.
+pub const IFA_CACHEINFO: u16 = 6;
 /// Flags, 32 bits.
 pub const IFA_FLAGS: u16 = 8;
 /// Who has added it.
@@ -68,6 +70,16 @@ pub const IFA_PROTO: u16 = 11;
 
 /// Flags of an address: not the first of its prefix.
 pub const IFA_F_SECONDARY: u32 = 0x01;
+/// It is used at once, without asking whether somebody else has it.
+pub const IFA_F_NODAD: u32 = 0x02;
+/// The home address of Mobile IPv6.
+pub const IFA_F_HOMEADDRESS: u32 = 0x10;
+/// Temporary addresses are made from it.
+pub const IFA_F_MANAGETEMPADDR: u32 = 0x100;
+/// No route to its network is made.
+pub const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+/// A multicast group, which is joined.
+pub const IFA_F_MCAUTOJOIN: u32 = 0x400;
 /// Somebody else has it.
 pub const IFA_F_DADFAILED: u32 = 0x08;
 /// Not known yet whether somebody else has it.
@@ -316,6 +328,26 @@ pub fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
         let seq = u32_at(bytes, 8)?;
         bytes = bytes.get(align(length)..).unwrap_or_default();
         Some(Message { kind, flags, seq, body })
+    })
+}
+
+/// What one system call takes at most: beyond it a socket's send buffer could be too small.
+const CHUNK: usize = 64 << 10;
+
+/// Messages back to back, in pieces that a socket takes, none of which ends within a message.
+pub fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let mut end = 0;
+        while let Some(length) = u32_at(bytes.get(end..)?, 0) {
+            let next = end + align(length as usize);
+            if length == 0 || next > bytes.len() || (end > 0 && next > CHUNK) {
+                break;
+            }
+            end = next;
+        }
+        let (chunk, rest) = bytes.split_at_checked(end)?;
+        bytes = rest;
+        (!chunk.is_empty()).then_some(chunk)
     })
 }
 
