@@ -258,7 +258,9 @@ impl Daemon {
         match content {
             Content::Missing => log::info!("file {name}: {path} is gone: it counts as 0"),
             Content::Number(number) => log::info!("file {name}: {path} says {number}"),
-            Content::Unusable(reason) => log::warn!("file {name}: {path}: {reason}: it counts as 0"),
+            Content::Unusable(reason) => {
+                log::warn!("file {name}: {path}: {reason}: it counts as 0")
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 
 use super::pattern::Pattern;
 use super::proc::{life, Life, Reader, Scan};
-use crate::config::{Config, TrackProcess};
+use crate::config::TrackProcess;
 use crate::sys::proc_events::{lost, ProcEvent, ProcEvents};
 use crate::vrrp::process::{Event, Quorum, Settings};
 use crate::vrrp::time::Instant;
@@ -111,7 +111,11 @@ impl Processes {
 
     /// Asks the kernel to tell, and looks through all processes. Returns the descriptor of what the
     /// kernel tells, or why it does not.
-    pub fn start(&mut self, now: Instant, watch: &mut dyn FnMut(Watch) -> bool) -> io::Result<RawFd> {
+    pub fn start(
+        &mut self,
+        now: Instant,
+        watch: &mut dyn FnMut(Watch) -> bool,
+    ) -> io::Result<RawFd> {
         let command = self.kinds.iter().map(|kind| kind.pattern.length()).max().unwrap_or(0);
         let comm = self.kinds.iter().any(|kind| !kind.pattern.wants_command());
         self.reader = Reader::new(comm, command);
@@ -196,7 +200,9 @@ impl Processes {
         if !lost(error) {
             log::error!("cannot hear of processes: {error}");
         } else if self.next_scan.is_none() {
-            log::info!("more happened to processes than the kernel could tell: looking through all");
+            log::info!(
+                "more happened to processes than the kernel could tell: looking through all"
+            );
         }
         self.next_scan.get_or_insert(now.max(self.began + PAUSE));
         1
@@ -271,9 +277,8 @@ impl Processes {
             self.remove(pid, watch);
             return;
         };
-        let is_one = |(number, kind): (usize, &Kind)| {
-            kind.pattern.matches(comm, command).then_some(number)
-        };
+        let is_one =
+            |(number, kind): (usize, &Kind)| kind.pattern.matches(comm, command).then_some(number);
         let kinds: Vec<usize> = self.kinds.iter().enumerate().filter_map(is_one).collect();
         if kinds.is_empty() {
             self.remove(pid, watch);

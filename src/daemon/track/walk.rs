@@ -114,7 +114,8 @@ mod tests {
         /// The steps within the folder, as text, and the end.
         fn walk(&self, path: &str) -> (Vec<String>, Result<PathBuf, End>) {
             let Walk { steps, end } = walk(&self.0.join(path));
-            let inside = |path: &Path| path.strip_prefix(&self.0).unwrap_or(path).display().to_string();
+            let inside =
+                |path: &Path| path.strip_prefix(&self.0).unwrap_or(path).display().to_string();
             let text = |(folder, name): &(PathBuf, OsString)| {
                 format!("{}:{}", inside(folder), name.to_string_lossy())
             };
