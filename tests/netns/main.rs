@@ -19,5 +19,7 @@ mod rules;
 mod scripts;
 mod seed;
 mod setup;
+mod track_file;
+mod track_process;
 mod uci;
 mod world;

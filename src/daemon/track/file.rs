@@ -43,7 +43,7 @@ struct File {
     path: PathBuf,
     init: Option<InitFile>,
     tracker: usize,
-    /// The folders that are watched for it, and the name in each.
+    /// The folders that are watched for it, and the name in each; empty if none in it matters.
     steps: Vec<(i32, OsString)>,
     /// Nobody tells of changes.
     polled: bool,
@@ -87,7 +87,7 @@ impl Files {
         let mut watched = Vec::new();
         for (folder, name) in steps {
             // One that is gone already is no longer part of the way.
-            if let Ok(watch) = inotify.watch(folder) {
+            if let Ok(watch) = inotify.watch(folder, !name.is_empty()) {
                 *self.folders.entry(watch).or_default() += 1;
                 watched.push((watch, name.clone()));
             }

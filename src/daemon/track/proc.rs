@@ -127,6 +127,8 @@ mod tests {
         let pid = child.id();
         assert!(Scan::new().unwrap().any(|found| found == pid));
         let mut reader = Reader::new(true, 9);
+        // The name is there a moment before the command line is.
+        while reader.read(pid).is_some_and(|(_, line)| line.is_empty()) {}
         assert_eq!(reader.read(pid), Some((&b"sleep"[..], &b"sleep\x0060\0"[..])));
         assert_eq!(Reader::new(false, 3).read(pid), Some((&b""[..], &b"sle"[..])));
         assert!(matches!(life(pid, true), Life::Running(Some(_))));

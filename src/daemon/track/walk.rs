@@ -2,7 +2,8 @@
 //! changes what the path means goes unnoticed.
 //!
 //! That is the folder of the file; the folder of each symbolic link on the way; and if the way ends
-//! early, the folder that lacks the next name.
+//! early, the folder that lacks the next name. Of all other folders on the way only their own end
+//! matters.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -16,7 +17,8 @@ const LINKS: usize = 40;
 /// A way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Walk {
-    /// Where it turns or ends: a folder, and a name in it that matters.
+    /// Where it turns or ends: a folder, and a name in it that matters. The name is empty where it
+    /// only passes.
     pub steps: Vec<(PathBuf, OsString)>,
     /// The file at its end, without symbolic links, or why there is none.
     pub end: Result<PathBuf, End>,
@@ -54,6 +56,7 @@ fn follow(path: &Path, steps: &mut Vec<(PathBuf, OsString)>) -> Result<PathBuf, 
         let is_folder = found.as_ref().is_ok_and(fs::Metadata::is_dir);
         if !is_link && is_folder && !ahead.is_empty() {
             at = next;
+            steps.push((at.clone(), OsString::new()));
             continue;
         }
         steps.push((at.clone(), name));
@@ -111,7 +114,7 @@ mod tests {
             Self(folder.canonicalize().unwrap())
         }
 
-        /// The steps within the folder, as text, and the end.
+        /// The steps within the folder, as text, and the end. Those that only pass are left out.
         fn walk(&self, path: &str) -> (Vec<String>, Result<PathBuf, End>) {
             let Walk { steps, end } = walk(&self.0.join(path));
             let inside =
@@ -120,7 +123,8 @@ mod tests {
                 format!("{}:{}", inside(folder), name.to_string_lossy())
             };
             let end = end.map(|path| PathBuf::from(inside(&path)));
-            (steps.iter().map(text).collect(), end)
+            let turns = steps.iter().filter(|(_, name)| !name.is_empty());
+            (turns.map(text).collect(), end)
         }
     }
 
@@ -143,6 +147,18 @@ mod tests {
         assert_eq!(folder.walk("a/f"), (steps(&["a:f"]), Ok("a/f".into())));
         assert_eq!(folder.walk("a/./../a/f"), (steps(&["a:f"]), Ok("a/f".into())));
         assert_eq!(folder.walk("a/f/x"), (steps(&["a:f"]), Err(End::Missing)));
+    }
+
+    #[test]
+    fn every_folder_on_the_way_is_watched_for_its_end() {
+        let folder = Folder::new("walk-ancestors");
+        fs::create_dir_all(folder.0.join("a/b")).unwrap();
+        let Walk { steps, .. } = walk(&folder.0.join("a/b/f"));
+        let passed: Vec<_> =
+            steps.iter().filter(|step| step.1.is_empty()).map(|it| &it.0).collect();
+        for path in [&folder.0, &folder.0.join("a"), &folder.0.join("a/b")] {
+            assert!(passed.contains(&path), "{path:?} is not in {passed:?}");
+        }
     }
 
     #[test]
