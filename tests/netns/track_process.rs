@@ -197,6 +197,10 @@ fn the_kernel_tells_of_processes() {
     vipd.wait_log(" starts", SOON);
     vipd.wait_log("process it: 0 run, quorum 2: has failed now", SOON);
     if let Some(line) = vipd.lines("the kernel does not tell of processes here").first() {
+        // The first namespace of processes has this number everywhere: there it has to answer.
+        let namespace = fs::read_link("/proc/self/ns/pid").unwrap();
+        let is_first = namespace.as_os_str() == "pid:[4026531836]";
+        assert!(!is_first || !line.text.contains("does not answer"), "{}", line.text);
         println!("skipped: {}", line.text);
         return;
     }
