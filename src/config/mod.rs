@@ -23,7 +23,9 @@ pub mod tree;
 pub mod uci;
 pub mod watched;
 
-pub use model::{NoAcceptFailure, Notify, Track, Tracked, Transport, UnicastPeer, VrrpSyncGroup};
+pub use model::{
+    NoAcceptFailure, Notify, Track, Tracked, Transport, UnicastPeer, UseVmac, VrrpSyncGroup,
+};
 pub use probe::{InterfaceDelays, TrackPing, TrackRoute, TrackTcp};
 pub use watched::{InitFile, ParamMatch, TrackFile, TrackProcess};
 
@@ -77,6 +79,10 @@ pub struct GlobalDefs {
     pub script_user: Option<ScriptUser>,
     /// `no_accept_failure`. Default warn.
     pub no_accept_failure: NoAcceptFailure,
+    /// `vrrp_startup_delay`: so long after the start all listen to nobody and stay BACKUP. Default 0.
+    pub vrrp_startup_delay: Duration,
+    /// `vrrp_delay_after_boot`: the same, counted from when the machine was started. Default 0.
+    pub vrrp_delay_after_boot: Duration,
 }
 
 /// A user and perhaps a group, by name or number, as written.
@@ -203,6 +209,8 @@ pub struct VrrpInstance {
     pub dont_track_primary: bool,
     /// Where its adverts come from and go to.
     pub transport: Transport,
+    /// `use_vmac`
+    pub use_vmac: Option<UseVmac>,
     /// `track_interface` and all other trackers but scripts.
     pub track: Vec<Track>,
     /// Its notify scripts.

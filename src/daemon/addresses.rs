@@ -6,6 +6,7 @@
 use super::link::{Address, Links, Refusal, ADDRESS_PROTO};
 use crate::config::{AddressFlags, VirtualIpAddress};
 use crate::sys::netlink::{self as nl, Builder};
+use crate::wire::is_link_local;
 use std::net::IpAddr;
 
 /// Where we stand with an address.
@@ -85,10 +86,12 @@ impl Addresses {
     }
 
     /// Whether an address is a virtual one, on any interface, or one that an earlier run has left.
-    /// What is static is neither.
+    /// What is static is neither. A link-local address is another on another link.
     #[must_use]
-    pub fn is_virtual(&self, address: &Address) -> bool {
-        let known = |vip: &&Vip| vip.address == address.address;
+    pub fn is_virtual(&self, link: usize, address: &Address) -> bool {
+        let known = |vip: &&Vip| {
+            vip.address == address.address && (vip.link == link || !is_link_local(vip.address))
+        };
         if self.vips.iter().filter(known).any(|vip| !vip.fixed) {
             return true;
         }

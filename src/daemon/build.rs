@@ -3,9 +3,10 @@
 use super::group::Group;
 use super::instance::Instance;
 use super::net::Net;
-use super::router::{settings, VirtualRouter};
+use super::router::{settings, VirtualMac, VirtualRouter};
 use super::teller::Teller;
 use super::track::{Kind, Tracker};
+use super::transport::Transport;
 use super::{checks, filter, Daemon};
 use crate::config::{Config, VrrpInstance};
 use crate::vrrp::group::Stand;
@@ -14,6 +15,7 @@ use crate::vrrp::time::Instant;
 use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use crate::wire::Family;
+use std::net::IpAddr;
 
 impl Daemon {
     /// Makes everything that the configuration asks for.
@@ -79,16 +81,20 @@ impl Daemon {
         let number = self.routers.len();
         let link = self.links.watch(&from.interface);
         let settings = settings(from, family);
-        let net = self.net(link, family);
-        self.nets[net].add(settings.virtual_router_id, number);
+        let transport = Transport::new(from, family);
+        let net = self.net(link, family, None, transport.group());
+        self.nets[net].free_source |= transport.source.is_some();
+        let same_vrid = self.nets[net].add(settings.virtual_router_id, number);
+        let vmac = self.add_vmac(number, link, from, family);
+        let home = vmac.map_or(link, |vmac| self.nets[vmac.net].link);
         let mut vips: Vec<usize> = from
             .addresses(family)
             .map(|vip| {
-                let link = vip.dev.as_deref().map_or(link, |dev| self.links.watch(dev));
+                let link = vip.dev.as_deref().map_or(home, |dev| self.links.watch(dev));
                 self.addresses.add(link, vip)
             })
             .collect();
-        vips.extend(self.excluded_of(from, link, family));
+        vips.extend(self.excluded_of(from, home, family));
         let no_accept = self.no_accept(from, &vips);
         let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
@@ -98,13 +104,37 @@ impl Daemon {
             core: Router::new(settings, trackers),
             net,
             link,
+            vmac,
             vips,
             no_accept,
             fib,
-            template: None,
+            transport,
+            same_vrid,
+            templates: Vec::new(),
             announcements: Vec::new(),
         });
         number
+    }
+
+    /// The virtual MAC address of a virtual router, if it is to have one.
+    fn add_vmac(
+        &mut self,
+        router: usize,
+        below: usize,
+        from: &VrrpInstance,
+        family: Family,
+    ) -> Option<VirtualMac> {
+        let vmac = from.use_vmac.as_ref()?;
+        let vrid = from.virtual_router_id;
+        let (name, mac) = (vmac.name(family), vmac.mac.unwrap_or(family.virtual_mac(vrid)));
+        let link = self.links.watch(name);
+        let group = Transport::new(from, family).group();
+        let net = self.net(link, family, Some(mac), group);
+        self.nets[net].add(vrid, router);
+        let number = self.vmacs.add((&from.name, family, mac), (link, below));
+        // What is sent to one router alone needs no virtual MAC address: no switch learns it there.
+        let sends = !vmac.xmit_base && from.transport.unicast_peer.is_empty();
+        Some(VirtualMac { number, net, sends })
     }
 
     /// The sync groups of the configuration.
@@ -173,12 +203,18 @@ impl Daemon {
         slots
     }
 
-    fn net(&mut self, link: usize, family: Family) -> usize {
-        let known = |net: &Net| net.link == link && net.family == family;
+    fn net(
+        &mut self,
+        link: usize,
+        family: Family,
+        vmac: Option<[u8; 6]>,
+        group: Option<IpAddr>,
+    ) -> usize {
+        let known = |net: &Net| (net.link, net.family, net.group) == (link, family, group);
         if let Some(net) = self.nets.iter().position(known) {
             return net;
         }
-        self.nets.push(Net::new(link, family));
+        self.nets.push(Net::new(link, family, vmac, group));
         self.nets.len() - 1
     }
 }

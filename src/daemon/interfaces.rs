@@ -51,7 +51,10 @@ impl Daemon {
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
                 self.links.settle_as_it_is(self.now, link);
-                self.touch(Object::Link(link));
+                if self.links.has_delay(link) {
+                    self.touch(Object::Link(link));
+                }
+                self.refresh_vmacs(link);
                 self.refresh_sockets(link);
                 self.refresh_routers(link);
                 self.sense_interface(link);
@@ -65,7 +68,7 @@ impl Daemon {
         }
     }
 
-    fn refresh_sockets(&mut self, link: usize) {
+    pub(super) fn refresh_sockets(&mut self, link: usize) {
         let (index, up) = (self.links.get(link).index, self.links.get(link).running);
         for net in
             (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
@@ -75,7 +78,7 @@ impl Daemon {
                 None => it.close(),
                 Some(index) if it.socket.is_some() && it.ifindex == index => {
                     // The switch may have forgotten us while the link was down.
-                    let came_up = up && !it.was_up;
+                    let came_up = up && !it.was_up && it.vmac.is_none();
                     let socket = it.socket.as_ref().filter(|_| came_up);
                     if let Err(error) = socket.map_or(Ok(()), RawSocket::rejoin) {
                         log::debug!("cannot join the multicast group again: {error}");
@@ -112,7 +115,8 @@ impl Daemon {
     fn refresh_routers(&mut self, link: usize) {
         for number in 0..self.routers.len() {
             let it = &self.routers[number];
-            let own = it.link == link;
+            let mac = it.vmac.is_some_and(|vmac| self.nets[vmac.net].link == link);
+            let own = it.link == link || mac;
             if !own && !it.vips.iter().any(|vip| self.addresses.get(*vip).0 == link) {
                 continue;
             }
@@ -124,17 +128,22 @@ impl Daemon {
         }
     }
 
-    fn refresh_router(&mut self, number: usize) {
-        let Self { routers, links, addresses, nets, .. } = self;
+    pub(super) fn refresh_router(&mut self, number: usize) {
+        let Self { routers, links, addresses, nets, vmacs, .. } = self;
         let it = &mut routers[number];
-        let source = it.choose_source(links, |address| addresses.is_virtual(address));
+        let own = it.link;
+        let source = it.choose_source(links, |address| addresses.is_virtual(own, address));
         if source != it.core.source() {
             it.prepare_advert(source);
         }
         let link = links.get(it.link);
+        let no_vmac = it.vmac.is_some_and(|vmac| {
+            nets[vmac.net].socket.is_none() || vmacs.problem(vmac.number).is_some()
+        });
         let state = match (link.index, link.up, &nets[it.net].socket) {
             (None, ..) | (Some(_), _, None) => Link::Missing,
             (Some(_), false, Some(_)) => Link::Down,
+            (Some(_), true, Some(_)) if no_vmac => Link::NoVirtualMac,
             (Some(_), true, Some(_)) => Link::Up,
         };
         // The better news last, so that the reason that is given is the one that counts.
@@ -184,6 +193,7 @@ impl Daemon {
             }
             self.refresh_links();
         }
+        self.retry_vmacs();
         for net in 0..self.nets.len() {
             let it = &self.nets[net];
             let Some(index) = self.links.get(it.link).index.filter(|_| it.socket.is_none()) else {

@@ -161,6 +161,12 @@ impl Links {
         self.delays[link] = Some(Debounce::new(down, up));
     }
 
+    /// Whether its changes count after a delay.
+    #[must_use]
+    pub fn has_delay(&self, link: usize) -> bool {
+        self.delays[link].is_some()
+    }
+
     /// When an interface that has changed will count as changed.
     #[must_use]
     pub fn settles_at(&self, link: usize) -> Option<Instant> {
@@ -421,6 +427,16 @@ impl Links {
             self.table[link].addresses.push(address);
         }
         self.dirty[link] = true;
+    }
+
+    /// Enters an interface that we have made: the event comes later.
+    pub fn found(&mut self, link: usize, index: u32, mac: [u8; 6]) {
+        let it = &mut self.table[link];
+        if it.index != Some(index) {
+            *it = Link { name: std::mem::take(&mut it.name), ..Link::default() };
+            (it.index, it.mac) = (Some(index), Some(mac));
+            self.dirty[link] = true;
+        }
     }
 
     /// Takes an address out of the table: we have asked the kernel to remove it.

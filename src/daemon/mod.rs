@@ -27,15 +27,18 @@ mod status;
 mod stop;
 mod teller;
 mod track;
+mod transport;
+mod vmac;
 pub mod wheel;
 
 use crate::config::error::Report;
-use crate::config::Config;
+use crate::config::{Config, GlobalDefs};
 use crate::sys::raw::Inbox;
 use crate::sys::signalfd::SignalFd;
 use crate::sys::timerfd::TimerFd;
 use crate::sys::{clock, signalfd};
 use crate::vrrp::event::{Action, Event};
+use crate::vrrp::reason::Span;
 use crate::vrrp::time::Instant;
 use crate::vrrp::{check, StateName};
 use addresses::Addresses;
@@ -63,6 +66,7 @@ use track::probe::Probe;
 use track::processes::Processes;
 use track::route::Routes;
 use track::Tracker;
+use vmac::Vmacs;
 use wheel::Wheel;
 
 /// Packets taken at a time.
@@ -157,6 +161,7 @@ enum Object {
     Files,
     Processes,
     Interfaces,
+    Vmacs,
     Stop,
 }
 
@@ -166,8 +171,8 @@ struct Numbers {
     notify: usize,
     check: usize,
     probe: usize,
-    link: usize,
     single: usize,
+    link: usize,
 }
 
 /// The daemon at work.
@@ -194,6 +199,7 @@ pub struct Daemon {
     more_route_events: bool,
     /// What is static.
     fixed: Fixed,
+    vmacs: Vmacs,
     nets: Vec<Net>,
     routers: Vec<VirtualRouter>,
     instances: Vec<Instance>,
@@ -255,6 +261,7 @@ impl Daemon {
             fib_events: None,
             more_route_events: false,
             fixed: Fixed::default(),
+            vmacs: Vmacs::default(),
             nets: Vec::new(),
             routers: Vec::new(),
             instances: Vec::new(),
@@ -285,7 +292,7 @@ impl Daemon {
         daemon.watch(daemon.links.events_fd(), Source::LinkEvents)?;
         daemon.watch(daemon.links.requests_fd(), Source::LinkRequests)?;
         daemon.build(config);
-        daemon.begin()?;
+        daemon.begin(&config.global_defs)?;
         Ok(daemon)
     }
 
@@ -294,11 +301,12 @@ impl Daemon {
     }
 
     /// Looks at the world, and begins.
-    fn begin(&mut self) -> io::Result<()> {
+    fn begin(&mut self, globals: &GlobalDefs) -> io::Result<()> {
         self.links.probe_rights()?;
         self.links.resync()?;
         self.now = now();
         let before_us = self.addresses.any_there(&self.links);
+        self.sweep_vmacs();
         self.remove_leftovers();
         self.start_filter(before_us)?;
         self.begin_routes()?;
@@ -308,8 +316,14 @@ impl Daemon {
         self.start_probes();
         self.start_files()?;
         self.start_processes()?;
+        let after_boot = Instant::ZERO + globals.vrrp_delay_after_boot;
+        let deaf_until = after_boot.max(self.now + globals.vrrp_startup_delay);
+        if deaf_until > self.now {
+            let span = Span(deaf_until.since(self.now));
+            log::info!("all instances stay BACKUP for {span}, and listen to nobody so long");
+        }
         for router in 0..self.routers.len() {
-            self.feed(router, Event::Startup { deaf_until: self.now });
+            self.feed(router, Event::Startup { deaf_until });
         }
         self.touch(Object::Interfaces);
         self.finish_turn();
@@ -392,6 +406,7 @@ impl Daemon {
                 Object::Processes => self.work_on_processes(),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
+                Object::Vmacs => self.vmacs.due(self.now),
                 Object::Stop => self.stop_overdue(),
             }
         }
@@ -400,7 +415,11 @@ impl Daemon {
     fn router_due(&mut self, router: usize) {
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
+            let vmac = it.vmac;
             self.receive(it.net);
+            if let Some(vmac) = vmac {
+                self.receive(vmac.net);
+            }
             self.hurry(router);
         }
         self.feed(router, Event::Timer);
@@ -430,7 +449,7 @@ impl Daemon {
     }
 
     fn number(&self, object: Object) -> usize {
-        let Numbers { notify, check, probe, link, single } = self.numbers;
+        let Numbers { notify, check, probe, single, link } = self.numbers;
         match object {
             Object::Router(router) => router,
             Object::Notify(teller) => notify + teller,
@@ -438,26 +457,28 @@ impl Daemon {
             Object::Probe(number) => probe + number,
             Object::Link(number) => link + number,
             Object::Interfaces => single,
-            Object::Stop => single + 1,
-            Object::TrackedRoutes => single + 2,
-            Object::Files => single + 3,
-            Object::Processes => single + 4,
+            Object::Vmacs => single + 1,
+            Object::Stop => single + 2,
+            Object::TrackedRoutes => single + 3,
+            Object::Files => single + 4,
+            Object::Processes => single + 5,
         }
     }
 
     fn object(&self, number: usize) -> Object {
-        let Numbers { notify, check, probe, link, single } = self.numbers;
+        let Numbers { notify, check, probe, single, link } = self.numbers;
         match number {
             _ if number < notify => Object::Router(number),
             _ if number < check => Object::Notify(number - notify),
             _ if number < probe => Object::Check(number - check),
-            _ if number < link => Object::Probe(number - probe),
-            _ if number < single => Object::Link(number - link),
+            _ if number < single => Object::Probe(number - probe),
             _ if number == single => Object::Interfaces,
-            _ if number == single + 1 => Object::Stop,
-            _ if number == single + 2 => Object::TrackedRoutes,
-            _ if number == single + 3 => Object::Files,
-            _ => Object::Processes,
+            _ if number == single + 1 => Object::Vmacs,
+            _ if number == single + 2 => Object::Stop,
+            _ if number == single + 3 => Object::TrackedRoutes,
+            _ if number == single + 4 => Object::Files,
+            _ if number == single + 5 => Object::Processes,
+            _ => Object::Link(number - link),
         }
     }
 
@@ -466,10 +487,11 @@ impl Daemon {
         let notify = self.routers.len();
         let check = notify + self.tellers.len();
         let probe = check + self.scripts.len();
-        let link = probe + self.probes.len();
-        let single = link + self.links.len();
-        self.numbers = Numbers { notify, check, probe, link, single };
-        self.wheel.grow(single + 5);
+        let single = probe + self.probes.len();
+        let link = single + 6;
+        self.numbers = Numbers { notify, check, probe, single, link };
+        // Interfaces that are named later have no delay.
+        self.wheel.grow(link + self.links.len());
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -493,6 +515,7 @@ impl Daemon {
             Object::Processes => self.processes.due_at(),
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
+            Object::Vmacs => self.vmacs.deadline(),
             Object::Stop => self.stopping,
         }
     }

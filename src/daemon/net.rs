@@ -4,6 +4,7 @@ use crate::sys::raw::{Instruction, Options, Outbox, RawSocket};
 use crate::vrrp::statistics::Statistics;
 use crate::wire::{Family, Vrid, PROTOCOL, TRAFFIC_CLASS, TTL};
 use std::io;
+use std::net::IpAddr;
 
 /// No virtual router has this VRID.
 const NOBODY: u16 = u16::MAX;
@@ -12,12 +13,19 @@ const RECEIVE_BUFFER: usize = 512 * 1024;
 /// Strangers' packets that are kept until somebody asks; the rest is only counted.
 const STRANGERS_BUFFER: usize = 32 * 1024;
 
-/// Sockets and virtual routers of one interface and family.
+/// Sockets and virtual routers of one interface, family and group.
 pub struct Net {
     /// The interface, by its number in the link table.
     pub link: usize,
     /// The family.
     pub family: Family,
+    /// It belongs to a virtual MAC address: what comes from that is heard here, all else at the
+    /// interface below, and nothing twice (V3-055).
+    pub vmac: Option<[u8; 6]>,
+    /// The multicast group; none for unicast.
+    pub group: Option<IpAddr>,
+    /// Somebody sends from an address that need not be on the interface.
+    pub free_source: bool,
     /// Open while the interface exists.
     pub socket: Option<RawSocket>,
     /// Hears what the other socket's filter drops: VRIDs that are not ours. It wakes nobody, it is
@@ -48,10 +56,13 @@ pub struct Net {
 impl Net {
     /// Without sockets, without instances.
     #[must_use]
-    pub fn new(link: usize, family: Family) -> Self {
+    pub fn new(link: usize, family: Family, vmac: Option<[u8; 6]>, group: Option<IpAddr>) -> Self {
         Self {
             link,
             family,
+            vmac,
+            group,
+            free_source: false,
             socket: None,
             strangers: None,
             ifindex: 0,
@@ -67,12 +78,15 @@ impl Net {
         }
     }
 
-    /// A virtual router has this VRID here.
-    pub fn add(&mut self, vrid: Vrid, router: usize) {
+    /// A virtual router has this VRID here. Returns who had it before: unicast ones may share it, and
+    /// are told apart by their peers.
+    pub fn add(&mut self, vrid: Vrid, router: usize) -> Option<usize> {
+        let before = self.router(vrid);
         self.routers[usize::from(vrid.get())] = router as u16;
+        before
     }
 
-    /// The virtual router of a VRID.
+    /// The virtual router of a VRID, the last that was added.
     #[must_use]
     pub fn router(&self, vrid: Vrid) -> Option<usize> {
         let router = self.routers[usize::from(vrid.get())];
@@ -91,16 +105,20 @@ impl Net {
                 protocol: PROTOCOL,
                 interface,
                 ifindex,
-                group: self.family.group(),
+                group: self.group,
                 ttl: TTL,
                 traffic_class: TRAFFIC_CLASS,
                 receive_buffer,
+                free_source: self.free_source || self.vmac.is_some(),
             };
             RawSocket::open(&options, &self.filter(ours))
         };
         let socket = open(true, RECEIVE_BUFFER)?;
-        let strangers = open(false, STRANGERS_BUFFER)?;
-        (self.socket, self.strangers) = (Some(socket), Some(strangers));
+        let strangers = match self.vmac {
+            None => Some(open(false, STRANGERS_BUFFER)?),
+            Some(_) => None,
+        };
+        (self.socket, self.strangers) = (Some(socket), strangers);
         self.ifindex = ifindex;
         self.strangers_dropped = 0;
         Ok(())
@@ -137,7 +155,8 @@ impl Net {
         const JA: u16 = 0x05;
         const RET_K: u16 = 0x06;
         let op = |code, jt, jf, k| Instruction { code, jt, jf, k };
-        let mut program = vec![
+        let mut program = self.vmac.map(from_mac).unwrap_or_default();
+        program.extend([
             // X: where the message begins. A raw IPv4 socket sees the IP header, an IPv6 one not.
             match self.family {
                 Family::V4 => op(LDX_B_MSH, 0, 0, 0),
@@ -149,7 +168,7 @@ impl Net {
             op(TAX, 0, 0, 0),
             op(LD_W_MEM, 0, 0, 0),
             op(RSH_K, 0, 0, 5),
-        ];
+        ]);
         for (word, bits) in self.bitmap().into_iter().enumerate() {
             // Behind the words that are still to come.
             let rest = 3 * (7 - word as u32);
@@ -180,9 +199,48 @@ impl Net {
     }
 }
 
+/// The beginning of a program that goes on only if the frame comes from this MAC address.
+fn from_mac(mac: [u8; 6]) -> Vec<Instruction> {
+    const LD_W_ABS: u16 = 0x20;
+    const LD_H_ABS: u16 = 0x28;
+    const JEQ_K: u16 = 0x15;
+    const RET_K: u16 = 0x06;
+    /// SKF_LL_OFF (-0x200000): from the beginning of the Ethernet header on.
+    const ETHERNET: u32 = 0xffe0_0000;
+    let op = |code, jt, jf, k| Instruction { code, jt, jf, k };
+    let [a, b, c, d, e, f] = mac;
+    vec![
+        op(LD_W_ABS, 0, 0, ETHERNET + 6),
+        op(JEQ_K, 0, 2, u32::from_be_bytes([a, b, c, d])),
+        op(LD_H_ABS, 0, 0, ETHERNET + 10),
+        op(JEQ_K, 1, 0, u32::from_be_bytes([0, 0, e, f])),
+        op(RET_K, 0, 0, 0),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The Ethernet header of every packet: to the group, from a virtual MAC address.
+    const MACS: [u8; 12] = [1, 0, 0x5e, 0, 0, 0x12, 0, 0, 0x5e, 0, 1, 5];
+
+    #[test]
+    fn v3_055_a_virtual_mac_address_hears_what_comes_from_it() {
+        let packet = [&[0x45; 20][..], &[0x31, 5, 100, 1]].concat();
+        let vmac = [0, 0, 0x5e, 0, 1, 5];
+        let heard = |vmac| {
+            let mut net = Net::new(0, Family::V4, Some(vmac), Some(Family::V4.group()));
+            net.add(Vrid::new(5).unwrap(), 0);
+            run(&net.filter(true), &packet) != 0
+        };
+        assert!(heard(vmac));
+        for octet in 0..6 {
+            let mut other = vmac;
+            other[octet] ^= 1;
+            assert!(!heard(other), "{octet}");
+        }
+    }
 
     /// What the kernel would do with the few instructions that we use.
     fn run(program: &[Instruction], packet: &[u8]) -> u32 {
@@ -206,6 +264,13 @@ mod tests {
                 0x15 => at += usize::from(if a == op.k { op.jt } else { op.jf }),
                 0x00 => a = op.k,
                 0x05 => at += op.k as usize,
+                0x20 | 0x28 => {
+                    let (at, len) =
+                        ((op.k - 0xffe0_0000) as usize, if op.code == 0x20 { 4 } else { 2 });
+                    a = MACS[at..at + len]
+                        .iter()
+                        .fold(0, |word, byte| word << 8 | u32::from(*byte));
+                }
                 0x06 => return op.k,
                 code => panic!("unknown instruction {code:#x}"),
             }
@@ -215,7 +280,7 @@ mod tests {
     #[test]
     fn the_filters_share_out_the_vrids() {
         for (family, header) in [(Family::V4, 20), (Family::V4, 60), (Family::V6, 0)] {
-            let mut net = Net::new(0, family);
+            let mut net = Net::new(0, family, None, Some(family.group()));
             let ours = [1, 5, 31, 32, 64, 95, 128, 200, 254, 255];
             for vrid in ours {
                 net.add(Vrid::new(vrid).unwrap(), usize::from(vrid));

@@ -2,6 +2,7 @@
 
 use super::announcer::Burst;
 use super::link::Links;
+use super::transport::Transport;
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
@@ -25,6 +26,8 @@ pub struct VirtualRouter {
     pub net: usize,
     /// Its interface, by number in the link table.
     pub link: usize,
+    /// Its virtual MAC address.
+    pub vmac: Option<VirtualMac>,
     /// Its virtual addresses, by number in the table of addresses: those that it advertises, and
     /// then those that it does not.
     pub vips: Vec<usize>,
@@ -33,10 +36,25 @@ pub struct VirtualRouter {
     pub no_accept: Vec<usize>,
     /// Its routes, and then its rules, by number in their table.
     pub fib: Vec<usize>,
-    /// Its advertisement; there is none without an address to send from.
-    pub template: Option<Template>,
+    /// How its advertisements travel.
+    pub transport: Transport,
+    /// Another virtual router with its VRID and its sockets, told apart by the peers of both.
+    pub same_vrid: Option<usize>,
+    /// Its advertisement for each destination; there is none without an address to send from.
+    pub templates: Vec<(IpAddr, Template)>,
     /// The announcements of its addresses.
     pub announcements: Vec<Burst>,
+}
+
+/// The virtual MAC address of a virtual router.
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualMac {
+    /// Its number in the table of them.
+    pub number: usize,
+    /// Its sockets, by number: those of its macvlan.
+    pub net: usize,
+    /// Adverts leave from there, and not from the interface.
+    pub sends: bool,
 }
 
 /// The settings of the virtual router of a family that an instance asks for.
@@ -78,11 +96,19 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
 }
 
 impl VirtualRouter {
+    /// The sockets that its adverts leave through, by number.
+    #[must_use]
+    pub fn sends_through(&self) -> usize {
+        self.vmac.filter(|vmac| vmac.sends).map_or(self.net, |vmac| vmac.net)
+    }
+
     /// Makes the advertisement ready for the address that it is sent from.
     pub fn prepare_advert(&mut self, source: Option<IpAddr>) {
-        let settings = self.core.settings();
-        self.template =
-            source.map(|from| Template::new(&settings.fields(), from, settings.family.group()));
+        self.templates.clear();
+        let Some(source) = source else { return };
+        let fields = self.core.settings().fields();
+        let ready = |to: IpAddr| (to, Template::new(&fields, source, to));
+        self.templates.extend(self.transport.destinations().map(ready));
     }
 
     /// Makes the announcements ready. `vips` gives interface and address of each number.
@@ -102,7 +128,8 @@ impl VirtualRouter {
     }
 
     /// The address to send adverts from: the one in use as long as it is there, else the first that
-    /// is nobody's virtual address (V3-001). An owner may use its own.
+    /// is nobody's virtual address (V3-001), over IPv6 the first link-local one (V3-007). An owner
+    /// may use its own. One that is configured is used though it is not there, unless that is tracked.
     #[must_use]
     pub fn choose_source(
         &self,
@@ -110,12 +137,13 @@ impl VirtualRouter {
         is_vip: impl Fn(&super::link::Address) -> bool,
     ) -> Option<IpAddr> {
         let settings = self.core.settings();
-        // IPv6: link-local (V3-007), and only when nobody else can have it.
-        let fits = |address: IpAddr| match address {
-            IpAddr::V4(_) => settings.family == Family::V4,
-            IpAddr::V6(it) => settings.family == Family::V6 && it.is_unicast_link_local(),
+        let usable = |address: &&super::link::Address| {
+            self.transport.may_send_from(address.address) && !address.tentative
         };
-        let usable = |address: &&super::link::Address| fits(address.address) && !address.tentative;
+        if let Some(wanted) = self.transport.source {
+            let there = links.get(self.link).find(wanted).is_some_and(|it| !it.tentative);
+            return Some(wanted).filter(|_| there || !self.transport.track_src_ip);
+        }
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
         let real = |address: &&super::link::Address| !is_vip(address);
         let in_use = self.core.source();

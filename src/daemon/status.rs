@@ -37,7 +37,7 @@ impl Daemon {
             };
             log::info!("status: {}: {verdict}, {says}", tracker.label());
         }
-        for net in &self.nets {
+        for net in self.nets.iter().filter(|net| net.vmac.is_none()) {
             let name = &self.links.get(net.link).name;
             let family = net.family;
             log::info!(

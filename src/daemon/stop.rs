@@ -85,6 +85,7 @@ impl Daemon {
         for owner in left {
             self.children.signal(owner, SIGKILL);
         }
+        self.vmacs.remove_all(&self.links);
         true
     }
 }

@@ -20,6 +20,7 @@ pub mod random;
 pub mod raw;
 pub mod signalfd;
 mod socket;
+pub mod sysctl;
 #[cfg(test)]
 mod testnet;
 pub mod timerfd;

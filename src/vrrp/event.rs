@@ -59,6 +59,8 @@ pub enum Link {
     Missing,
     /// Administratively down, or no carrier.
     Down,
+    /// There, but the virtual MAC address cannot be had on it.
+    NoVirtualMac,
     /// Up and running.
     Up,
 }

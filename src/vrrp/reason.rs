@@ -12,6 +12,8 @@ pub enum Fault {
     InterfaceMissing,
     /// The interface is down or has no carrier.
     InterfaceDown,
+    /// The virtual MAC address cannot be used.
+    NoVirtualMac,
     /// The interface has no address to send from (V3-001).
     NoPrimaryAddress,
     /// The tracker in this slot says so.
@@ -95,8 +97,12 @@ impl Reason {
             | Self::GreaterAddress { .. }
             | Self::Stalled { .. }
             | Self::GroupBackup => "higher-priority-backup",
-            Self::Fault(Fault::InterfaceMissing | Fault::InterfaceDown) => "interface-down",
-            Self::Recovered(Fault::InterfaceMissing | Fault::InterfaceDown) => "interface-up",
+            Self::Fault(Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoVirtualMac) => {
+                "interface-down"
+            }
+            Self::Recovered(
+                Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoVirtualMac,
+            ) => "interface-up",
             Self::Fault(Fault::NoPrimaryAddress) => "no-primary-ip-address",
             Self::Recovered(Fault::NoPrimaryAddress) => "primary-ip-address",
             Self::Fault(Fault::Tracker(_)) => "tracker-down",
@@ -162,6 +168,7 @@ impl fmt::Display for Fault {
         match self {
             Self::InterfaceMissing => f.write_str("the interface does not exist"),
             Self::InterfaceDown => f.write_str("the interface is down"),
+            Self::NoVirtualMac => f.write_str("the virtual MAC address cannot be used"),
             Self::NoPrimaryAddress => f.write_str("the interface has no address to send from"),
             Self::Tracker(slot) => write!(f, "tracker {slot} failed"),
             Self::Group => f.write_str("another member of its group is in FAULT"),

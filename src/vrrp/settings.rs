@@ -3,7 +3,7 @@
 use super::timers;
 use super::tracker::Effect;
 use crate::wire::advert::{Addresses, Advert, ChecksumForm, Fields};
-use crate::wire::{Discard, Family, Interval, Priority, Version, Vrid};
+use crate::wire::{is_link_local, Discard, Family, Interval, Priority, Version, Vrid};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -126,13 +126,10 @@ impl Settings {
         if advert.version != self.version {
             return Err(Discard::Version);
         }
-        if !self.first_may_be(advert.addresses.iter().next()) {
-            return Err(Discard::AddressList);
-        }
         let owner = ours == Priority::OWNER;
         match advert.authentication {
             None if owner && self.election.owner_ignore_adverts => Err(Discard::Owner),
-            None => Ok(()),
+            None => self.check_first_address(&advert.addresses),
             // V2-008.
             Some(_) if owner => Err(Discard::Owner),
             Some(authentication) => {
@@ -149,15 +146,14 @@ impl Settings {
         }
     }
 
-    /// V3-048: over IPv6 the first address is link-local. Where ours is not (V3-025), we do as our
-    /// peers are told to, or both would be MASTER.
-    fn first_may_be(&self, first: Option<IpAddr>) -> bool {
-        let is_link_local = |address: IpAddr| match address {
-            IpAddr::V4(_) => true,
-            IpAddr::V6(address) => address.is_unicast_link_local(),
-        };
-        first.is_some_and(is_link_local)
-            || self.addresses.first().is_some_and(|ours| !is_link_local(*ours))
+    /// The first address of IPv6 is link-local (V3-048, erratum 8300). Who has none of its own asks
+    /// for none: keepalived does without it, and so do its users.
+    fn check_first_address(&self, theirs: &Addresses<'_>) -> Result<(), Discard> {
+        let is_local = |address: Option<IpAddr>| address.is_some_and(is_link_local);
+        if is_local(self.addresses.first().copied()) && !is_local(theirs.iter().next()) {
+            return Err(Discard::NotLinkLocal);
+        }
+        Ok(())
     }
 
     /// RFC 2338 §5.3.6. The whole password is always looked at, so that the time it takes says

@@ -111,7 +111,7 @@ pub fn claimed_vrid(message: &[u8]) -> Option<Vrid> {
 /// # Errors
 /// The first check that failed.
 pub fn parse<'a>(meta: &Meta, message: &'a [u8]) -> Result<Advert<'a>, Discard> {
-    if meta.ttl != TTL {
+    if meta.ttl != TTL && meta.destination.is_multicast() {
         return Err(Discard::IpTtl);
     }
     let family = Family::of(meta.source);
@@ -146,8 +146,7 @@ pub fn parse<'a>(meta: &Meta, message: &'a [u8]) -> Result<Advert<'a>, Discard> 
         return Err(Discard::InvalidAuthType);
     }
     let addresses = Addresses { family, bytes: addresses };
-    if addresses.bytes.is_empty() {
-        // V3-047.
+    if addresses.is_empty() {
         return Err(Discard::CountZero);
     }
     let interval = match version {

@@ -56,6 +56,16 @@ impl Family {
             Self::V6 => IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12)),
         }
     }
+
+    /// The virtual MAC address of a virtual router (V3-012).
+    #[must_use]
+    pub const fn virtual_mac(self, vrid: Vrid) -> [u8; 6] {
+        let family = match self {
+            Self::V4 => 1,
+            Self::V6 => 2,
+        };
+        [0x00, 0x00, 0x5e, 0x00, family, vrid.get()]
+    }
 }
 
 impl fmt::Display for Family {
@@ -65,6 +75,12 @@ impl fmt::Display for Family {
             Self::V6 => "ipv6",
         })
     }
+}
+
+/// Whether an address is one of IPv6 for the link alone (fe80::/10).
+#[must_use]
+pub const fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// Version of the protocol.
@@ -223,6 +239,9 @@ pub enum Discard {
     InvalidType,
     /// A message without an address; counted with the `address-list-errors` (V3-021, V3-047).
     CountZero,
+    /// A message over IPv6 whose first address is not link-local; counted with the
+    /// `address-list-errors` (V3-048).
+    NotLinkLocal,
     /// `interval-errors`: an interval of 0 (V3-049), or in VRRPv2 another than ours (V2-005).
     Interval,
     /// `address-list-errors`: another list than ours, in VRRPv2 (V2-010).
@@ -235,11 +254,16 @@ pub enum Discard {
     AuthFailure,
     /// In VRRPv2 the owner of the addresses takes no advertisement from anybody (V2-008).
     Owner,
+    /// Sent to us alone, and not by a `unicast_peer`.
+    UnicastSource,
+    /// From a `unicast_peer`, outside of its `min_ttl` and `max_ttl`; counted with the
+    /// `ip-ttl-errors`.
+    UnicastTtl,
 }
 
 impl Discard {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::IpTtl,
         Self::Version,
         Self::Checksum,
@@ -248,12 +272,15 @@ impl Discard {
         Self::Carp,
         Self::InvalidType,
         Self::CountZero,
+        Self::NotLinkLocal,
         Self::Interval,
         Self::AddressList,
         Self::InvalidAuthType,
         Self::AuthTypeMismatch,
         Self::AuthFailure,
         Self::Owner,
+        Self::UnicastSource,
+        Self::UnicastTtl,
     ];
 
     /// What to tell a person, after "discarding adverts from ADDRESS: ".
@@ -268,12 +295,15 @@ impl Discard {
             Self::Carp => "they are CARP, not VRRP; give one of the two another id",
             Self::InvalidType => "their type is not 1 (ADVERTISEMENT)",
             Self::CountZero => "they carry no address",
+            Self::NotLinkLocal => "the first of their addresses is not link-local, as ours is",
             Self::Interval => "their interval is 0, or not our advert_int",
             Self::AddressList => "they carry other addresses than our virtual_ipaddress",
             Self::InvalidAuthType => "their authentication type is unknown",
             Self::AuthTypeMismatch => "their auth_type is not ours",
             Self::AuthFailure => "their auth_pass is not ours",
             Self::Owner => "we own the addresses (priority 255) and listen to nobody in VRRPv2",
+            Self::UnicastSource => "that address is not in our unicast_peer",
+            Self::UnicastTtl => "their TTL is not within min_ttl and max_ttl of that unicast_peer",
         }
     }
 }

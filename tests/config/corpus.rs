@@ -29,6 +29,8 @@ const NOT_OURS: &[(&str, &str)] = &[
     ("realpath() error", "whether a file is there is not told of what is not used"),
     ("specified for up/down delay", "whether an interface is there is told by vipd -t"),
     ("Non-existent interface", "an interface that is missing is waited for"),
+    ("unicast with use_vmac requires", "unicast leaves through the interface itself, always"),
+    ("is not a private macvlan", "what has the name of a virtual MAC address is found out at work"),
 ];
 
 /// Complaints that vipd has in another place, or of what they come from: words of keepalived's
@@ -55,7 +57,6 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("AH authentication", &["auth_type AH"]),
     ("A unicast keyword", &["unicast_src_ip", "unicast_peer", "unicast_ttl"]),
     ("Unicast instances", &["has no interface"]),
-    ("unicast with use_vmac", &["use_vmac"]),
     ("promote_secondaries", &["promote_secondaries"]),
     ("unknown state", &["state is there twice"]),
     ("virtual router id must be set", &["has no virtual_router_id", "virtual_router_id must"]),

@@ -66,7 +66,10 @@ impl Dump {
     }
 
     fn globals(&mut self, globals: &GlobalDefs) {
-        let GlobalDefs { router_id, script_user, no_accept_failure } = globals;
+        let GlobalDefs { router_id, script_user, no_accept_failure, .. } = globals;
+        let GlobalDefs { vrrp_startup_delay, vrrp_delay_after_boot, .. } = globals;
+        self.time("vrrp_startup_delay", *vrrp_startup_delay, Duration::ZERO);
+        self.time("vrrp_delay_after_boot", *vrrp_delay_after_boot, Duration::ZERO);
         self.line("global_defs");
         if let Some(name) = router_id {
             self.word("router_id", &format!("{name:?}"));

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub const VRID: u8 = 51;
 /// VRRPv3 that is quick enough for a test and slow enough for a busy machine.
 pub const V3: &str = "version = 3\nadvert_int = 0.2";
+/// The same for IPv6, which has no other version.
+pub const V3_INT: &str = "advert_int = 0.2";
 /// The interval of [`V3`].
 pub const TICK: Duration = Duration::from_millis(200);
 
@@ -41,6 +43,12 @@ pub fn keepalived(priority: u8, more: &str) -> String {
          {more}\n\
          }}\n"
     )
+}
+
+/// A configuration with one virtual router of IPv6.
+pub fn toml_v6(priority: u8, more: &str) -> String {
+    let addresses = format!("\"{VIP_LOCAL}/64\", \"{VIP_GLOBAL}/64\"");
+    toml(priority, more).replace(&format!("\"{VIP}/24\""), &addresses)
 }
 
 /// keepalived with both virtual addresses of IPv6.

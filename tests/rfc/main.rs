@@ -5,7 +5,9 @@
 mod backup;
 mod bench;
 mod coverage;
+mod election;
 mod fields;
+mod group;
 mod initialize;
 mod master;
 mod receive;

@@ -110,7 +110,7 @@ fn command(section: &str, value: &Value) -> Typed {
 
 fn special(word: &str, value: &Value) -> Typed {
     match (word, &value.data, value::time(value)) {
-        ("advert_int", _, Some(time)) => span(value, time),
+        ("advert_int" | "garp_extra_if" | "vrrp_garp_extra_if", _, Some(time)) => span(value, time),
         ("authentication", Data::Table(entries), _) => table(word, entries),
         ("init_file", Data::Line(words), _) if words.is_empty() => Typed::Integer(0),
         ("init_file", _, _) => match value.word().and_then(|word| word.text.parse().ok()) {

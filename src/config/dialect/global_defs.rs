@@ -2,15 +2,11 @@
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
-    Table, BFD, BUFFERS, CHECKSUM, CONTEST, IPVS, LIST, MAIL, MASTER_DOWN, MULTICAST, NO_IPV6,
-    OWNER, STRICT, UNICAST, YIELD,
+    Table, BFD, BUFFERS, CHECKSUM, EXTRA, IPVS, LIST, MAIL, NO_IPV6, OWNER, STRICT, UNICAST,
 };
 
 const BUS: &str = "vipd is not on the bus";
-const DELAY: &str = "instances take part in the election from the start";
 const DUMP: &str = "vipd writes no such file; SIGUSR1 puts the state into the log";
-const EXTRA: &str = "addresses on other interfaces are announced like the rest; \
-                     vrrp_garp_master_refresh repeats it";
 const FIFO: &str = "no line is written to a FIFO; notify runs a script for every change of state";
 const FIREWALL: &str = "vipd makes a table of its own with nftables, inet vipd, if it needs one";
 const PROCESS: &str = "priority, memory and CPUs of vipd are the business of what starts it";
@@ -19,7 +15,6 @@ const SCRIPT: &str = "the script is not run; let the service manager run it";
 const SNMP: &str = "vipd has no SNMP agent";
 const USER: &str = "without it scripts run as the user of vipd, also where there is a user \
                     keepalived_script";
-const VMAC: &str = "no interfaces with a virtual MAC address are made";
 
 pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
     "router_id"                          Line     Same, "";
@@ -39,16 +34,16 @@ pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
     "vrrp_version"                       Line     Same, "";
     "vrrp_skip_check_adv_addr"           Line     Differs, LIST;
     "v3_checksum_as_v2"                  Line     Differs, CHECKSUM;
-    "vrrp_strict"                        Line     Later, STRICT;
-    "vrrp_mcast_group4"                  Line     Later, MULTICAST;
-    "vrrp_mcast_group6"                  Line     Later, NO_IPV6;
-    "vrrp_check_unicast_src"             Line     Later, UNICAST;
-    "vrrp_down_timer_adverts"            Line     Later, MASTER_DOWN;
-    "vrrp_lower_prio_no_advert"          Line     Later, CONTEST;
-    "vrrp_higher_prio_send_advert"       Line     Later, YIELD;
-    "vrrp_owner_ignore_adverts"          Line     Later, OWNER;
-    "vrrp_startup_delay"                 Line     Later, DELAY;
-    "vrrp_delay_after_boot"              Line     Later, DELAY;
+    "vrrp_strict"                        Line     Differs, STRICT;
+    "vrrp_mcast_group4"                  Line     Same, "";
+    "vrrp_mcast_group6"                  Line     Same, "";
+    "vrrp_check_unicast_src"             Line     Differs, UNICAST;
+    "vrrp_down_timer_adverts"            Line     Same, "";
+    "vrrp_lower_prio_no_advert"          Line     Same, "";
+    "vrrp_higher_prio_send_advert"       Line     Same, "";
+    "vrrp_owner_ignore_adverts"          Line     Differs, OWNER;
+    "vrrp_startup_delay"                 Line     Same, "";
+    "vrrp_delay_after_boot"              Line     Same, "";
     "log_unknown_vrids"                  Line     Later,
         "adverts for a virtual_router_id that is not ours are only counted";
 
@@ -63,7 +58,7 @@ pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
     "vrrp_garp_interval"                 Line     Later,
         "announcements follow each other without a pause, as with 0";
     "vrrp_gna_interval"                  Line     Later, NO_IPV6;
-    "vrrp_garp_extra_if"                 Line     Later, EXTRA;
+    "vrrp_garp_extra_if"                 Line     Differs, EXTRA;
     "vrrp_vmac_garp_intvl"               Line     Renamed, "vrrp_garp_extra_if";
 
     "dynamic_interfaces"                 Line     Ignored,
@@ -72,8 +67,9 @@ pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
         "it is for static addresses, and none are set";
     "disable_local_igmp"                 Line     Ignored,
         "the kernel goes on to report the multicast groups of a link";
-    "vmac_prefix"                        Line     Later, VMAC;
-    "vmac_addr_prefix"                   Line     Later, VMAC;
+    "vmac_prefix"                        Line     Differs, "it has 10 bytes at most";
+    "vmac_addr_prefix"                   Line     Ignored,
+        "no address on another interface than that of its instance has a virtual MAC address";
     "vrrp_iptables"                      Line     Ignored, FIREWALL;
     "vrrp_ipsets"                        Line     Ignored, FIREWALL;
     "nftables"                           Line     Ignored, FIREWALL;

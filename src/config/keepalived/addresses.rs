@@ -86,9 +86,9 @@ fn first_address(item: &Value) -> Option<IpAddr> {
     words.first()?.text.split('/').next()?.parse().ok()
 }
 
-/// Whether the first address of an instance is one of IPv6: keepalived goes by that.
+/// Whether the first address of an instance is one of IPv6: so is the instance.
 pub fn is_ipv6(section: &Section) -> bool {
     let addresses = section.entries.iter().find(|entry| entry.word.text == "virtual_ipaddress");
-    let first = addresses.and_then(|entry| first_address(entry.value.items().first()?));
-    first.is_some_and(|address| address.is_ipv6())
+    let first = addresses.and_then(|entry| entry.value.items().first());
+    first.and_then(first_address).is_some_and(|address| address.is_ipv6())
 }

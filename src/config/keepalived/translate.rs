@@ -125,16 +125,14 @@ fn instance(
     for word in ["garp_master_repeat", "garp_master_refresh_repeat"] {
         one_for_none(section, word, report);
     }
-    let version = match is_ipv6(section) {
-        true => {
-            version_3_alone(section, report);
-            "3".into()
-        }
-        false => word_of(section, "version").unwrap_or_else(|| global_version.into()),
-    };
+    let version = version(section, global_version, report);
     state(section, report);
     if version == "3" {
-        no_authentication(section, "VRRPv3 has none", "leave it out, or use version 2", report);
+        let help = match is_ipv6(section) {
+            true => "leave it out",
+            false => "leave it out, or use version 2",
+        };
+        no_authentication(section, "VRRPv3 has none", help, report);
         hundredths(section, report);
     } else {
         unknown_type(section, report);
@@ -159,17 +157,24 @@ fn instance(
     }
 }
 
-/// VRRPv2 has no IPv6, and keepalived speaks version 3 whatever was said.
-fn version_3_alone(section: &mut Section, report: &mut Report) {
+/// IPv6 has VRRPv3 alone, whatever is asked for.
+fn version(section: &mut Section, global: &str, report: &mut Report) -> String {
+    if !is_ipv6(section) {
+        return word_of(section, "version").unwrap_or_else(|| global.into());
+    }
     section.entries.retain(|entry| {
-        let other = entry.value.word().filter(|word| word.text != "3");
-        let Some(word) = other.filter(|_| entry.word.text == "version") else {
+        let word = entry.value.word().filter(|word| word.text == "2");
+        let Some(word) = word.filter(|_| entry.word.text == "version") else {
             return true;
         };
-        let message = format!("version {}: IPv6 has version 3 alone, which is taken", word.text);
-        report.warning(word.place, message).help("write version 3, or leave it out");
+        let message = "version 2 is passed over: IPv6 has VRRPv3 alone";
+        report.warning(word.place, message).help(
+            "a keepalived that is not strict speaks VRRPv2 \
+            there with its like: write version 3 on all routers",
+        );
         false
     });
+    "3".into()
 }
 
 /// A state that is none has no effect, as one that is one has none.

@@ -1,6 +1,7 @@
 //! `virtual_ipaddress`, `virtual_ipaddress_excluded`, `static_ipaddress`
 
 use super::address_part::{address, broadcast, dev, label, lifetime, peer, scope};
+use super::family;
 use super::settings::Settings;
 use super::table::VIRTUAL_IPADDRESS;
 use super::value::{describe, did_you_mean};
@@ -9,7 +10,6 @@ use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Value, Word};
 use crate::config::{AddressFlags, Format, VirtualIpAddress};
 use crate::vrrp::bounds;
-use crate::wire::Family;
 use core::net::IpAddr;
 use std::collections::BTreeSet;
 
@@ -40,54 +40,12 @@ pub fn read(settings: &Settings<'_>, report: &mut Report) -> Vec<VirtualIpAddres
     let Some(value) = settings.need("virtual_ipaddress", help, report) else {
         return Vec::new();
     };
-    let list = list("virtual_ipaddress", &settings.label, Some(value), report);
-    for family in [Family::V4, Family::V6] {
-        let mut of_family = list.iter().filter(|vip| Family::of(vip.address) == family);
-        let Some(more) = of_family.nth(bounds::ADDRESSES) else { continue };
-        let message = format!("more than {} addresses: VRRP cannot say so", bounds::ADDRESSES);
-        report.error(more.place, message).help(
-            "put those that need not be advertised into virtual_ipaddress_excluded, or use a \
-             second instance",
-        );
-    }
-    first_of_ipv6(&list, report);
+    let mut list = list("virtual_ipaddress", &settings.label, Some(value), report);
+    family::check(&mut list, settings, report);
     if value.items().is_empty() {
         settings.error("virtual_ipaddress", "virtual_ipaddress is empty".into(), report).help(help);
     }
     list
-}
-
-/// keepalived has one family in an instance. The first address of IPv6 should be link-local
-/// (V3-025), for routers that follow RFC 9568 to the letter heed no others.
-fn first_of_ipv6(list: &[VirtualIpAddress], report: &mut Report) {
-    let Some((at, first)) = list.iter().enumerate().find(|(_, vip)| vip.address.is_ipv6()) else {
-        return;
-    };
-    let mixed = list.iter().find(|vip| vip.address.is_ipv6() != list[0].address.is_ipv6());
-    if let Some(other) = mixed.filter(|_| report.format() == Format::Keepalived) {
-        let message = "addresses of both families in one instance: keepalived takes those of the \
-                       first alone";
-        report.error(other.place, message).help(
-            "give each family an instance of its own, and both a vrrp_sync_group; in TOML and UCI \
-             one instance may have both",
-        );
-    }
-    if !is_link_local(first.address) {
-        let message = format!(
-            "{} is the first address of IPv6 and is not link-local: routers that follow RFC 9568 \
-             to the letter discard such adverts",
-            first.address
-        );
-        let help = match at {
-            0 => "put one like fe80::1/64 in front of it, the same on all routers",
-            _ => "put one like fe80::1/64 in front of those of IPv6, the same on all routers",
-        };
-        report.warning(first.place, message).help(help);
-    }
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// `no_virtual_ipaddress`: VRRPv3 does not know that (RFC 9568 §5.2.5).
@@ -410,7 +368,7 @@ mod tests {
             ("10.0.0.1 brd x", "not \"x\""),
             ("10.0.0.1 scope galactic", "not \"galactic\""),
             ("10.0.0.1 scope 255", "not \"255\""),
-            ("10.0.0.1 use_vmac", "not supported yet"),
+            ("10.0.0.1 use_vmac", "use_vmac is not supported: "),
         ] {
             let error = read_line(text).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");

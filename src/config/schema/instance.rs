@@ -1,15 +1,15 @@
 //! `vrrp_instance NAME`
 
 use super::advice::Notes;
+use super::family::Families;
 use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
-use super::{accept, address, implicit, route, rule, track};
+use super::{accept, address, election, implicit, route, rule, strict, track, transport, vmac};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Format, Notify, Track, Transport, V3Checksum, VirtualIpAddress, VrrpInstance};
-use crate::vrrp::settings::Election;
+use crate::config::{Format, Notify, Track, V3Checksum, VrrpInstance};
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -31,11 +31,13 @@ pub fn read(
         + ": 1 to 255, the same on all routers of the group";
     settings.need("virtual_router_id", &help, report);
     let virtual_ipaddress = address::read(&settings, report);
-    let version = version(&settings, &virtual_ipaddress, report);
-    let advert_int = advert_int(&settings, version, report);
+    let families = Families::of(&virtual_ipaddress);
+    let version = families.version(&settings, report);
+    let advert_int = advert_int(&settings, version, families, report);
     let nopreempt = nopreempt(&settings, report);
-    let auth_pass = authentication(&settings, version, notes, report);
+    let auth_pass = authentication(&settings, version, families, notes, report);
     let virtual_ipaddress_excluded = address::excluded(&settings, &virtual_ipaddress, report);
+    let transport = transport::read(&settings, globals, &virtual_ipaddress, report);
     let list = |word| settings.value(word);
     let virtual_routes = route::read("virtual_routes", list("virtual_routes"), report);
     let virtual_rules = rule::read("virtual_rules", list("virtual_rules"), report);
@@ -55,7 +57,7 @@ pub fn read(
     let repeat = |word| settings.octet(word).unwrap_or(1);
     let garp_master_delay = delay("garp_master_delay");
     let garp_master_repeat = repeat("garp_master_repeat");
-    let instance = VrrpInstance {
+    let mut instance = VrrpInstance {
         name: name.text.clone(),
         place: name.place,
         interface,
@@ -83,12 +85,17 @@ pub fn read(
         garp_lower_prio_repeat: settings
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
-        election: Election::default(),
-        transport: Transport::default(),
+        election: election::read(&settings, nopreempt, report),
+        transport,
         track,
         dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
+        use_vmac: vmac::read(&settings, report),
         notify: notify(&settings),
     };
+    if let Some(refresh) = vmac::refresh(&settings, &instance, report) {
+        instance.garp_master_refresh = refresh;
+    }
+    strict::lint(&settings, &instance, report);
     notes.routers.push(settings.place_of("virtual_router_id"));
     Some(instance)
 }
@@ -135,52 +142,40 @@ fn unlikely(interface: &str, place: Place, report: &mut Report) {
     }
 }
 
-/// IPv6 has VRRPv3 alone: `version` is for the addresses of IPv4.
-fn version(
+fn advert_int(
     settings: &Settings<'_>,
-    addresses: &[VirtualIpAddress],
+    version: Version,
+    families: Families,
     report: &mut Report,
-) -> Version {
-    let ipv6_alone = !addresses.is_empty() && addresses.iter().all(|vip| vip.address.is_ipv6());
-    match settings.octet("version") {
-        Some(3) => Version::V3,
-        _ if !ipv6_alone => Version::V2,
-        Some(_) if settings.has("version") => {
-            let message = "version 2 has no IPv6".into();
-            settings.error("version", message, report).help("write version = 3, or leave it out");
-            Version::V3
-        }
-        _ => Version::V3,
-    }
-}
-
-fn advert_int(settings: &Settings<'_>, version: Version, report: &mut Report) -> Interval {
+) -> Interval {
     let Some(value) = settings.value("advert_int") else {
         return Interval::SECOND;
     };
-    let interval = time(value).and_then(interval).filter(|interval| interval.fits(version));
-    if let Some(interval) = interval {
+    let fits = |interval: &Interval| families.fits(*interval, version);
+    if let Some(interval) = time(value).and_then(interval).filter(fits) {
         return interval;
     }
-    let (found, quotes) = (describe(value), without_unit(value));
-    match version {
-        Version::V2 => {
-            let message = format!(
-                "advert_int must be a time from 1 to 255, not {found}: VRRPv2 counts in whole \
-                 seconds"
-            );
-            let help = quotes.unwrap_or("version 3 allows 0.01 to 40.95".into());
-            settings.error("advert_int", message, report).help(help)
+    let (range, why, other) = match (version, families) {
+        (Version::V2, Families::Both) => (
+            "1 to 40",
+            "VRRPv2 counts in whole seconds, and VRRPv3, for IPv6, to 40.95",
+            "version 3 allows 0.01 to 40.95",
+        ),
+        (Version::V2, Families::V4 | Families::V6) => {
+            ("1 to 255", "VRRPv2 counts in whole seconds", "version 3 allows 0.01 to 40.95")
         }
-        Version::V3 => {
-            let message = format!(
-                "advert_int must be a time from 0.01 to 40.95, not {found}: VRRPv3 counts in \
-                 hundredths of a second"
-            );
-            let help = quotes.unwrap_or("version 2 allows 1 to 255".into());
-            settings.error("advert_int", message, report).help(help)
+        (Version::V3, Families::V4) => (
+            "0.01 to 40.95",
+            "VRRPv3 counts in hundredths of a second",
+            "version 2 allows 1 to 255",
+        ),
+        (Version::V3, Families::V6 | Families::Both) => {
+            ("0.01 to 40.95", "VRRPv3 counts in hundredths of a second", "")
         }
     };
+    let message = format!("advert_int must be a time from {range}, not {}: {why}", describe(value));
+    let help = without_unit(value).unwrap_or(other.into());
+    settings.error("advert_int", message, report).help(help);
     Interval::SECOND
 }
 
@@ -216,6 +211,7 @@ fn v3_checksum(settings: &Settings<'_>) -> V3Checksum {
 fn authentication(
     instance: &Settings<'_>,
     version: Version,
+    families: Families,
     notes: &mut Notes,
     report: &mut Report,
 ) -> Option<[u8; 8]> {
@@ -229,9 +225,14 @@ fn authentication(
     let label = (format!("authentication of {}", instance.label), value.place);
     let settings = Settings::read("authentication", AUTHENTICATION, label, entries, report);
     if version == Version::V3 {
-        settings
-            .error("", "VRRPv3 has no authentication".into(), report)
-            .help("leave authentication out, or use version 2");
+        let help = match families {
+            Families::V4 | Families::Both => "leave authentication out, or use version 2",
+            Families::V6 => "leave authentication out; IPv6 has VRRPv3 alone",
+        };
+        settings.error("", "VRRPv3 has no authentication".into(), report).help(help);
+    } else if families == Families::Both {
+        let message = "authentication is for IPv4 alone: IPv6 has VRRPv3, which has none";
+        report.warning(value.place, message).secret(true);
     }
     settings.need("auth_type", &report.example("auth_type", "PASS"), report);
     if settings.choice("auth_type") == Some(1) {

@@ -7,6 +7,8 @@ mod address_part;
 mod advice;
 mod command;
 mod compare;
+mod election;
+mod family;
 mod fixed;
 mod implicit;
 mod instance;
@@ -16,12 +18,16 @@ mod route;
 mod rule;
 mod script;
 mod settings;
+mod strict;
+mod sync_group;
 pub(super) mod table;
 mod track;
 mod track_file;
 mod track_process;
 mod tracked;
+mod transport;
 pub(super) mod value;
+mod vmac;
 pub(super) mod words;
 
 use super::dialect::refusal;
@@ -63,16 +69,18 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     unknown_sections(tree, report);
     stray_words(tree, report);
     let globals = read_globals(tree, report);
+    transport::check_groups(&globals, report);
     let mut notes = Notes::default();
     let found = Found::read(tree, &mut notes, report);
     let instances = named(tree, "vrrp_instance", bounds::INSTANCES, report);
     let sensors = found.sensors();
-    let vrrp_instance: Vec<_> = instances
+    let mut vrrp_instance: Vec<_> = instances
         .iter()
         .map(|(name, section)| {
             instance::read(name, section, &globals, &sensors, &mut notes, report)
         })
         .collect();
+    vmac::name(&globals, &mut vrrp_instance, report);
     if instances.is_empty() && !report.has_errors() {
         let message = "there is no vrrp_instance: vipd would have nothing to do";
         // A file of keepalived's may well be about load balancing alone.
@@ -87,14 +95,16 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     compare::addresses(&readable, report);
     let (static_ipaddress, static_routes, static_rules) = fixed::read(tree, report);
     let interface_up_down_delays = interface_delays::read(tree, &readable, report);
+    let mut vrrp_instance: Vec<_> = vrrp_instance.into_iter().flatten().collect();
+    let vrrp_sync_group = sync_group::read(tree, &globals, &sensors, &mut vrrp_instance, report);
     let config = Config {
         static_ipaddress,
         static_routes,
         static_rules,
         global_defs: global_defs(&globals, report),
         vrrp_script: found.scripts.readable(),
-        vrrp_instance: vrrp_instance.into_iter().flatten().collect(),
-        vrrp_sync_group: Vec::new(),
+        vrrp_instance,
+        vrrp_sync_group,
         track_file: found.files.readable(),
         track_process: found.processes.readable(),
         track_route: found.routes.readable(),
@@ -215,6 +225,8 @@ fn global_defs(globals: &Settings<'_>, report: &mut Report) -> GlobalDefs {
         router_id: globals.text("router_id"),
         script_user: globals.user("script_user"),
         no_accept_failure: accept::failure(globals),
+        vrrp_startup_delay: globals.time("vrrp_startup_delay").unwrap_or_default(),
+        vrrp_delay_after_boot: globals.time("vrrp_delay_after_boot").unwrap_or_default(),
     }
 }
 

@@ -176,6 +176,11 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// The value of a [`Kind::Special`] here, else that of a keyword of `global_defs`.
+    pub fn special(&self, word: &str, global: &str) -> Option<&'a Value> {
+        self.value(word).or_else(|| self.globals?.value(global))
+    }
+
     /// The setting of a [`Kind::Flag`].
     pub fn flag(&self, word: &str) -> Option<bool> {
         match self.setting(word)? {

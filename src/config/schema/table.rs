@@ -63,6 +63,7 @@ const REPEAT_OR_NONE: Kind = Kind::Integer(0, 255);
 const DELAY: Kind = Kind::Time(0, true);
 const REFRESH: Kind = Kind::Time(1000, true);
 const RUN: Kind = Kind::Time(1, false);
+const GARP_EXTRA: Kind = Kind::Special(super::vmac::EXTRA);
 const WEIGHT: Kind = Kind::Weight(bounds::WEIGHT);
 const NAMES: Kind = Kind::Special("a list of names");
 const CHECKSUM: Kind = Kind::Choice(&["auto", "rfc9568", "pseudo-header"]);
@@ -79,7 +80,19 @@ pub const GLOBAL_DEFS: &[Key] = &[
     key("vrrp_garp_master_refresh_repeat", REPEAT, ""),
     key("vrrp_garp_lower_prio_delay", DELAY, ""),
     key("vrrp_garp_lower_prio_repeat", REPEAT_OR_NONE, ""),
+    key("vrrp_garp_extra_if", GARP_EXTRA, ""),
+    key("vmac_prefix", Kind::Text, "vrrp"),
     key("vrrp_skip_check_adv_addr", Kind::Flag, ""),
+    key("vrrp_strict", Kind::Flag, ""),
+    key("vrrp_check_unicast_src", Kind::Flag, ""),
+    key("vrrp_mcast_group4", Kind::Special("a multicast address of IPv4"), "224.0.0.18"),
+    key("vrrp_mcast_group6", Kind::Special("a multicast address of IPv6"), "ff02::12"),
+    key("vrrp_down_timer_adverts", Kind::Integer(1, 100), ""),
+    key("vrrp_lower_prio_no_advert", Kind::Flag, ""),
+    key("vrrp_higher_prio_send_advert", Kind::Flag, ""),
+    key("vrrp_owner_ignore_adverts", Kind::Flag, ""),
+    key("vrrp_startup_delay", DELAY, "0"),
+    key("vrrp_delay_after_boot", DELAY, "0"),
     key("v3_checksum", CHECKSUM, ""),
     key("fast_handover", Kind::Flag, ""),
     key("notify_timeout", RUN, ""),
@@ -186,14 +199,27 @@ pub const VRRP_INSTANCE: &[Key] = &[
     shared("version", VERSION, "2", "vrrp_version"),
     // What it takes depends on the version.
     key("advert_int", Kind::Special("seconds"), "1"),
+    shared("strict_mode", Kind::Flag, "false", "vrrp_strict"),
     key("preempt", Kind::Flag, ""),
     key("nopreempt", Kind::Flag, ""),
+    key("preempt_delay", DELAY, "0"),
+    shared("down_timer_adverts", Kind::Integer(1, 100), "3", "vrrp_down_timer_adverts"),
+    shared("lower_prio_no_advert", Kind::Flag, "false", "vrrp_lower_prio_no_advert"),
+    shared("higher_prio_send_advert", Kind::Flag, "false", "vrrp_higher_prio_send_advert"),
+    shared("owner_ignore_adverts", Kind::Flag, "false", "vrrp_owner_ignore_adverts"),
     key("accept", Kind::Flag, ""),
     key("no_accept", Kind::Flag, ""),
     shared("fast_handover", Kind::Flag, "true", "fast_handover"),
     shared("skip_check_adv_addr", Kind::Flag, "false", "vrrp_skip_check_adv_addr"),
     shared("v3_checksum", CHECKSUM, "auto", "v3_checksum"),
     key("authentication", Kind::Special("a table of auth_type and auth_pass"), ""),
+    key("unicast_src_ip", Kind::Special("an address, or one of each family"), ""),
+    key("mcast_src_ip", Kind::Special("an address, or one of each family"), ""),
+    key("track_src_ip", Kind::Flag, "false"),
+    key("mcast_dst_ip", Kind::Special("a multicast address, or one of each family"), ""),
+    key("unicast_peer", Kind::Special("a list of addresses"), ""),
+    key("unicast_ttl", Kind::Integer(1, 255), "255"),
+    shared("check_unicast_src", Kind::Flag, "true", "vrrp_check_unicast_src"),
     key("virtual_ipaddress", Kind::Special("a list of addresses"), ""),
     key("virtual_ipaddress_excluded", Kind::Special("a list of addresses"), ""),
     key("no_virtual_ipaddress", Kind::Flag, "false"),
@@ -214,12 +240,41 @@ pub const VRRP_INSTANCE: &[Key] = &[
     // Default of these two: garp_master_delay and garp_master_repeat.
     shared("garp_lower_prio_delay", DELAY, "", "vrrp_garp_lower_prio_delay"),
     shared("garp_lower_prio_repeat", REPEAT_OR_NONE, "", "vrrp_garp_lower_prio_repeat"),
+    shared("garp_extra_if", GARP_EXTRA, "", "vrrp_garp_extra_if"),
+    key("use_vmac", Kind::Special(super::vmac::EXPECTED), ""),
+    key("vmac_xmit_base", Kind::Flag, "false"),
     key("notify_master", Kind::Command, ""),
     key("notify_backup", Kind::Command, ""),
     key("notify_fault", Kind::Command, ""),
     key("notify_stop", Kind::Command, ""),
     key("notify", Kind::Command, ""),
     shared("notify_timeout", RUN, "60", "notify_timeout"),
+];
+
+/// `vrrp_sync_group`.
+pub const VRRP_SYNC_GROUP: &[Key] = &[
+    key("group", NAMES, ""),
+    key("track_script", NAMES, ""),
+    key("track_interface", NAMES, ""),
+    key("track_file", NAMES, ""),
+    key("track_process", NAMES, ""),
+    key("track_route", NAMES, ""),
+    key("track_tcp", NAMES, ""),
+    key("track_ping", NAMES, ""),
+    key("sync_group_tracking_weight", Kind::Flag, "false"),
+    key("notify_master", Kind::Command, ""),
+    key("notify_backup", Kind::Command, ""),
+    key("notify_fault", Kind::Command, ""),
+    key("notify_stop", Kind::Command, ""),
+    key("notify", Kind::Command, ""),
+    shared("notify_timeout", RUN, "60", "notify_timeout"),
+];
+
+/// An entry of `unicast_peer`, as a table. In a line the address stands first, without its keyword.
+pub const UNICAST_PEER: &[Key] = &[
+    key("address", Kind::Special("an address"), ""),
+    key("min_ttl", Kind::Integer(0, 255), "0"),
+    key("max_ttl", Kind::Integer(0, 255), "255"),
 ];
 
 /// `authentication` of an instance.
@@ -366,6 +421,7 @@ pub const SECTIONS: &[Section] = &[
     Section { word: "track_ping", named: true, keys: TRACK_PING },
     Section { word: "interface_up_down_delays", named: true, keys: INTERFACE_UP_DOWN_DELAYS },
     Section { word: "vrrp_instance", named: true, keys: VRRP_INSTANCE },
+    Section { word: "vrrp_sync_group", named: true, keys: VRRP_SYNC_GROUP },
     Section { word: "static_ipaddress", named: false, keys: STATIC_IPADDRESS },
     Section { word: "static_routes", named: false, keys: STATIC_ROUTES },
     Section { word: "static_rules", named: false, keys: STATIC_RULES },
@@ -375,6 +431,7 @@ pub const SECTIONS: &[Section] = &[
 pub const TABLES: &[Section] = &[
     Section { word: "authentication", named: false, keys: AUTHENTICATION },
     Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
+    Section { word: "unicast_peer", named: false, keys: UNICAST_PEER },
     Section { word: "track_script", named: false, keys: TRACK_ENTRY },
     Section { word: "virtual_routes", named: false, keys: VIRTUAL_ROUTES },
     Section { word: "virtual_rules", named: false, keys: VIRTUAL_RULES },

@@ -49,11 +49,11 @@ impl Daemon {
         if !changed {
             return;
         }
-        let label = self.trackers[tracker].label();
+        let name = &self.trackers[tracker].name;
         match verdict {
-            Verdict::Down => log::warn!("{label}: {says}"),
+            Verdict::Down => log::warn!("interface {name}: {says}"),
             Verdict::Up | Verdict::Unknown if first => {}
-            Verdict::Up | Verdict::Unknown => log::info!("{label}: {says}"),
+            Verdict::Up | Verdict::Unknown => log::info!("interface {name}: {says}"),
         }
         self.sense(tracker, sense);
     }

@@ -189,7 +189,7 @@ impl Daemon {
         let it = &mut self.probes[probe];
         let took = self.now.since(it.began);
         if it.last.as_ref().is_none_or(|last| last.result != result) {
-            log::debug!("{}: {result}", self.trackers[it.tracker].label());
+            log::debug!("asked {}: {result}", self.trackers[it.tracker].label());
         }
         it.last = Some(Last { success, result, took });
     }

@@ -305,13 +305,12 @@ impl Daemon {
             }
             let to = format!("{}/{}", wanted.to.0, wanted.to.1);
             let it = &mut self.trackers[tracker];
-            let label = it.label();
             if wanted.found {
                 it.says = format!("there is a route to {to}");
-                log::info!("{label}: {}", it.says);
+                log::info!("route {}: {}", it.name, it.says);
             } else {
                 it.says = format!("there is no route to {to}");
-                log::warn!("{label}: {}", it.says);
+                log::warn!("route {}: {}", it.name, it.says);
             }
             self.sense(tracker, sense);
         }

@@ -5,6 +5,7 @@ pub mod nft;
 
 pub mod fib;
 pub mod forwarding;
+pub mod link;
 pub mod route;
 
 use super::{cvt, cvt_len, if_ready, retry, socket};

@@ -16,6 +16,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 const SO_MEMINFO: libc::c_int = 55;
 const MEMINFO_DROPS: usize = 8;
 const MEMINFO_VARS: usize = 9;
+const IPV6_FREEBIND: libc::c_int = 78;
 /// TC_PRIO_INTERACTIVE: into the first band of the interface's queue, and nobody's right is needed.
 const PRIORITY: libc::c_int = 6;
 
@@ -30,14 +31,16 @@ pub struct Options<'a> {
     pub interface: &'a str,
     /// Its index.
     pub ifindex: u32,
-    /// Multicast group to join; of the same family.
-    pub group: IpAddr,
+    /// Multicast group to join, if any; of the same family.
+    pub group: Option<IpAddr>,
     /// TTL or hop limit of what is sent.
     pub ttl: u8,
     /// TOS or traffic class of what is sent.
     pub traffic_class: u8,
     /// Size of the receive buffer in bytes, as the kernel counts; 0 for the system's own.
     pub receive_buffer: usize,
+    /// What is sent may bear an address that another interface has, or none.
+    pub free_source: bool,
 }
 
 /// An instruction of a classic BPF program.
@@ -61,7 +64,7 @@ const NOTHING: [Instruction; 1] =
 #[derive(Debug)]
 pub struct RawSocket {
     fd: OwnedFd,
-    group: IpAddr,
+    group: Option<IpAddr>,
     ifindex: u32,
 }
 
@@ -103,6 +106,7 @@ impl RawSocket {
             (libc::IP_MULTICAST_ALL, 0),
             (libc::IP_PKTINFO, 1),
             (libc::IP_RECVTTL, 1),
+            (libc::IP_FREEBIND, libc::c_int::from(options.free_source)),
         ] {
             socket::set(&self.fd, libc::IPPROTO_IP, name, &value)?;
         }
@@ -116,6 +120,9 @@ impl RawSocket {
 
     fn set_up_v6(&self, options: &Options<'_>) -> io::Result<()> {
         let ttl = libc::c_int::from(options.ttl);
+        if options.free_source {
+            socket::set(&self.fd, libc::IPPROTO_IPV6, IPV6_FREEBIND, &1i32)?;
+        }
         for (name, value) in [
             (libc::IPV6_UNICAST_HOPS, ttl),
             (libc::IPV6_MULTICAST_HOPS, ttl),
@@ -158,11 +165,12 @@ impl RawSocket {
 
     fn join(&self, join: bool) -> io::Result<()> {
         match self.group {
-            IpAddr::V4(group) => {
+            None => Ok(()),
+            Some(IpAddr::V4(group)) => {
                 let name = if join { libc::IP_ADD_MEMBERSHIP } else { libc::IP_DROP_MEMBERSHIP };
                 socket::set(&self.fd, libc::IPPROTO_IP, name, &self.mreqn(group))
             }
-            IpAddr::V6(group) => {
+            Some(IpAddr::V6(group)) => {
                 let name =
                     if join { libc::IPV6_ADD_MEMBERSHIP } else { libc::IPV6_DROP_MEMBERSHIP };
                 let request = libc::ipv6_mreq {

@@ -327,6 +327,7 @@ impl Router {
         match (self.link, self.source) {
             (Link::Missing, _) => Some(Fault::InterfaceMissing),
             (Link::Down, _) if !self.settings.dont_track_primary => Some(Fault::InterfaceDown),
+            (Link::NoVirtualMac, _) => Some(Fault::NoVirtualMac),
             (Link::Down | Link::Up, None) => Some(Fault::NoPrimaryAddress),
             (Link::Down | Link::Up, Some(_)) => {
                 self.effects.iter().position(|effect| *effect == Effect::Fault).map(Fault::Tracker)

@@ -22,6 +22,7 @@ pub mod injector;
 pub mod ip;
 pub mod namespace;
 pub mod process;
+pub mod recorder;
 pub mod router;
 pub mod tap;
 
