@@ -29,6 +29,8 @@ impl Daemon {
         self.add_delays(config);
         self.add_routes(config);
         self.add_probes(config);
+        self.add_files(config);
+        self.add_processes(config);
         self.prepare_filter(config);
         for instance in &config.vrrp_instance {
             self.add_instance(instance);
