@@ -80,6 +80,10 @@ pub struct GlobalDefs {
     pub script_user: Option<ScriptUser>,
     /// `no_accept_failure`. Default warn.
     pub no_accept_failure: NoAcceptFailure,
+    /// `vrrp_startup_delay`: so long after the start all listen to nobody and stay BACKUP. Default 0.
+    pub vrrp_startup_delay: Duration,
+    /// `vrrp_delay_after_boot`: the same, counted from when the machine was started. Default 0.
+    pub vrrp_delay_after_boot: Duration,
 }
 
 /// A user and perhaps a group, by name or number, as written.

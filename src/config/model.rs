@@ -50,6 +50,17 @@ impl Default for Transport {
     }
 }
 
+impl Transport {
+    /// Where the adverts of a family go to: the group, or each peer.
+    pub fn destinations(&self, family: Family) -> impl Iterator<Item = IpAddr> + '_ {
+        let of_family = move |address: &IpAddr| Family::of(*address) == family;
+        let group = self.group.iter().copied().find(of_family).unwrap_or(family.group());
+        let peers = self.unicast_peer.iter().map(|peer| peer.address);
+        let group = Some(group).filter(|_| self.unicast_peer.is_empty());
+        group.into_iter().chain(peers.filter(of_family))
+    }
+}
+
 /// An entry of `unicast_peer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnicastPeer {
@@ -172,19 +183,14 @@ impl Notify {
 
 impl super::VrrpInstance {
     /// The advertised addresses of one family, in the order of the file.
-    pub fn addresses(
-        &self,
-        family: crate::wire::Family,
-    ) -> impl Iterator<Item = &VirtualIpAddress> {
-        self.virtual_ipaddress
-            .iter()
-            .filter(move |vip| crate::wire::Family::of(vip.address) == family)
+    pub fn addresses(&self, family: Family) -> impl Iterator<Item = &VirtualIpAddress> {
+        self.virtual_ipaddress.iter().filter(move |vip| Family::of(vip.address) == family)
     }
 
     /// The families that it has a virtual router for: those of its addresses, else IPv4.
-    pub fn families(&self) -> impl Iterator<Item = crate::wire::Family> + '_ {
-        use crate::wire::Family::{V4, V6};
-        let has = |family: &crate::wire::Family| self.addresses(*family).next().is_some();
+    pub fn families(&self) -> impl Iterator<Item = Family> + '_ {
+        use Family::{V4, V6};
+        let has = |family: &Family| self.addresses(*family).next().is_some();
         let none = self.virtual_ipaddress.is_empty();
         [V4, V6].into_iter().filter(move |family| has(family) || (none && *family == V4))
     }
@@ -192,8 +198,8 @@ impl super::VrrpInstance {
     /// With the virtual router of which family something goes that is of IPv6, or of IPv4: of its
     /// own, if there is one.
     #[must_use]
-    pub fn family_of(&self, is_ipv6: bool) -> crate::wire::Family {
-        use crate::wire::Family::{V4, V6};
+    pub fn family_of(&self, is_ipv6: bool) -> Family {
+        use Family::{V4, V6};
         let own = if is_ipv6 { V6 } else { V4 };
         let mut families = self.families();
         let first = families.next().unwrap_or(own);

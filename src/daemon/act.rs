@@ -43,14 +43,14 @@ impl Daemon {
         for (router, action) in actions {
             let Action::Advertise { priority, checksum } = *action else { continue };
             let net = self.routers[*router].sends_through();
-            let VirtualRouter { core, template, template_of_v2, .. } = &mut self.routers[*router];
+            let VirtualRouter { core, templates, transport, .. } = &mut self.routers[*router];
             let net = &mut self.nets[net];
-            let (source, group) = (core.source(), core.family().group());
+            let (source, ttl) = (core.source(), transport.ttl());
             let clock = core.auth_hmac().map_or(Stamp::default(), |_| hmac::stamp());
-            for template in [template, template_of_v2].into_iter().flatten() {
+            for (destination, template) in templates {
                 let signature = core.sign(clock);
                 let message = template.signed(priority, checksum, signature.as_ref());
-                net.outbox.push(message, source, group, net.ifindex);
+                net.outbox.push(message, source, *destination, net.ifindex, ttl);
             }
         }
         for net in 0..self.nets.len() {
@@ -63,7 +63,7 @@ impl Daemon {
     /// Sends a net's advertisements. A failure is said once, until it works again.
     fn send(&mut self, net: usize) {
         let name = self.links.get(self.nets[net].link).name.as_str();
-        let up = self.links.get(self.nets[net].link).up;
+        let up = self.links.get(self.nets[net].link).running;
         let net = &mut self.nets[net];
         let Some(socket) = &net.socket else {
             net.outbox.clear();

@@ -6,6 +6,7 @@ use super::net::Net;
 use super::router::{settings, VirtualMac, VirtualRouter};
 use super::teller::Teller;
 use super::track::{Kind, Tracker};
+use super::transport::Transport;
 use super::{checks, filter, hmac, Daemon};
 use crate::config::{Config, VrrpInstance};
 use crate::vrrp::group::Stand;
@@ -14,6 +15,7 @@ use crate::vrrp::time::Instant;
 use crate::vrrp::tracker::Weight;
 use crate::vrrp::StateName;
 use crate::wire::Family;
+use std::net::IpAddr;
 
 impl Daemon {
     /// Makes everything that the configuration asks for.
@@ -24,6 +26,11 @@ impl Daemon {
             self.trackers.push(Tracker::new(Kind::Script(self.scripts.len()), &script.name));
             self.scripts.push(checks::build(script, script_user, tracker));
         }
+        self.add_delays(config);
+        self.add_routes(config);
+        self.add_probes(config);
+        self.add_files(config);
+        self.add_processes(config);
         self.prepare_filter(config);
         for instance in &config.vrrp_instance {
             self.add_instance(instance);
@@ -38,7 +45,8 @@ impl Daemon {
         self.add_groups(config);
         self.group_families();
         self.set_numbers();
-        let objects = self.routers.len() + self.tellers.len() + self.scripts.len();
+        let objects =
+            self.routers.len() + self.tellers.len() + self.scripts.len() + self.probes.len();
         self.touched.reserve(objects);
         self.pending.reserve(self.routers.len() * 4);
     }
@@ -73,8 +81,10 @@ impl Daemon {
         let number = self.routers.len();
         let link = self.links.watch(&from.interface);
         let settings = settings(from, family);
-        let net = self.net(link, family, None);
-        self.nets[net].add(settings.virtual_router_id, number);
+        let transport = Transport::new(from, family);
+        let net = self.net(link, family, None, transport.group());
+        self.nets[net].free_source |= transport.source.is_some();
+        let same_vrid = self.nets[net].add(settings.virtual_router_id, number);
         let vmac = self.add_vmac(number, link, from, family);
         let home = vmac.map_or(link, |vmac| self.nets[vmac.net].link);
         let mut vips: Vec<usize> = from
@@ -86,6 +96,7 @@ impl Daemon {
             .collect();
         vips.extend(self.excluded_of(from, home, family));
         let no_accept = self.no_accept(from, &vips);
+        let no_reports = self.no_reports(from, family);
         let fib = self.fib_of(from, family);
         let mut core = Router::new(settings, trackers);
         if let Some(auth_hmac) = &from.auth_hmac {
@@ -101,9 +112,11 @@ impl Daemon {
             vmac,
             vips,
             no_accept,
+            no_reports,
             fib,
-            template: None,
-            template_of_v2: None,
+            transport,
+            same_vrid,
+            templates: Vec::new(),
             announcements: Vec::new(),
         });
         number
@@ -121,12 +134,13 @@ impl Daemon {
         let vrid = from.virtual_router_id;
         let (name, mac) = (vmac.name(family), vmac.mac.unwrap_or(family.virtual_mac(vrid)));
         let link = self.links.watch(name);
-        let net = self.net(link, family, Some(mac));
+        let group = Transport::new(from, family).group();
+        let net = self.net(link, family, Some(mac), group);
         self.nets[net].add(vrid, router);
         let number = self.vmacs.add((&from.name, family, mac), (link, below));
         // What is sent to one router alone needs no virtual MAC address: no switch learns it there.
         let sends = !vmac.xmit_base && from.transport.unicast_peer.is_empty();
-        Some(VirtualMac { number, net, sends })
+        Some(VirtualMac { number, net, sends, told: false })
     }
 
     /// The sync groups of the configuration.
@@ -182,6 +196,12 @@ impl Daemon {
             self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
             slots.push(tracker);
         }
+        for track in &from.track {
+            if let Some(tracker) = self.tracker_of(track) {
+                self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
+                slots.push(tracker);
+            }
+        }
         if let Some(tracker) = self.filter.tracker.filter(|_| filter::is_wanted(from)) {
             self.trackers[tracker].subscribe(instance, slots.len(), Weight::default());
             slots.push(tracker);
@@ -189,12 +209,18 @@ impl Daemon {
         slots
     }
 
-    fn net(&mut self, link: usize, family: Family, vmac: Option<[u8; 6]>) -> usize {
-        let known = |net: &Net| net.link == link && net.family == family;
+    fn net(
+        &mut self,
+        link: usize,
+        family: Family,
+        vmac: Option<[u8; 6]>,
+        group: Option<IpAddr>,
+    ) -> usize {
+        let known = |net: &Net| (net.link, net.family, net.group) == (link, family, group);
         if let Some(net) = self.nets.iter().position(known) {
             return net;
         }
-        self.nets.push(Net::new(link, family, vmac));
+        self.nets.push(Net::new(link, family, vmac, group));
         self.nets.len() - 1
     }
 }

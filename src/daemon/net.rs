@@ -4,6 +4,7 @@ use crate::sys::raw::{Instruction, Options, Outbox, RawSocket};
 use crate::vrrp::statistics::Statistics;
 use crate::wire::{Family, Vrid, PROTOCOL, TRAFFIC_CLASS, TTL};
 use std::io;
+use std::net::IpAddr;
 
 /// No virtual router has this VRID.
 const NOBODY: u16 = u16::MAX;
@@ -12,7 +13,7 @@ const RECEIVE_BUFFER: usize = 512 * 1024;
 /// Strangers' packets that are kept until somebody asks; the rest is only counted.
 const STRANGERS_BUFFER: usize = 32 * 1024;
 
-/// Sockets and virtual routers of one interface and family.
+/// Sockets and virtual routers of one interface, family and group.
 pub struct Net {
     /// The interface, by its number in the link table.
     pub link: usize,
@@ -21,6 +22,10 @@ pub struct Net {
     /// It belongs to a virtual MAC address: what comes from that is heard here, all else at the
     /// interface below, and nothing twice (V3-055).
     pub vmac: Option<[u8; 6]>,
+    /// The multicast group; none for unicast.
+    pub group: Option<IpAddr>,
+    /// Somebody sends from an address that need not be on the interface.
+    pub free_source: bool,
     /// Open while the interface exists.
     pub socket: Option<RawSocket>,
     /// Hears what the other socket's filter drops: VRIDs that are not ours. It wakes nobody, it is
@@ -51,11 +56,13 @@ pub struct Net {
 impl Net {
     /// Without sockets, without instances.
     #[must_use]
-    pub fn new(link: usize, family: Family, vmac: Option<[u8; 6]>) -> Self {
+    pub fn new(link: usize, family: Family, vmac: Option<[u8; 6]>, group: Option<IpAddr>) -> Self {
         Self {
             link,
             family,
             vmac,
+            group,
+            free_source: false,
             socket: None,
             strangers: None,
             ifindex: 0,
@@ -71,12 +78,15 @@ impl Net {
         }
     }
 
-    /// A virtual router has this VRID here.
-    pub fn add(&mut self, vrid: Vrid, router: usize) {
+    /// A virtual router has this VRID here. Returns who had it before: unicast ones may share it, and
+    /// are told apart by their peers.
+    pub fn add(&mut self, vrid: Vrid, router: usize) -> Option<usize> {
+        let before = self.router(vrid);
         self.routers[usize::from(vrid.get())] = router as u16;
+        before
     }
 
-    /// The virtual router of a VRID.
+    /// The virtual router of a VRID, the last that was added.
     #[must_use]
     pub fn router(&self, vrid: Vrid) -> Option<usize> {
         let router = self.routers[usize::from(vrid.get())];
@@ -95,11 +105,11 @@ impl Net {
                 protocol: PROTOCOL,
                 interface,
                 ifindex,
-                group: self.family.group(),
+                group: self.group,
                 ttl: TTL,
                 traffic_class: TRAFFIC_CLASS,
                 receive_buffer,
-                free_source: self.vmac.is_some(),
+                free_source: self.free_source || self.vmac.is_some(),
             };
             RawSocket::open(&options, &self.filter(ours))
         };
@@ -220,7 +230,7 @@ mod tests {
         let packet = [&[0x45; 20][..], &[0x31, 5, 100, 1]].concat();
         let vmac = [0, 0, 0x5e, 0, 1, 5];
         let heard = |vmac| {
-            let mut net = Net::new(0, Family::V4, Some(vmac));
+            let mut net = Net::new(0, Family::V4, Some(vmac), Some(Family::V4.group()));
             net.add(Vrid::new(5).unwrap(), 0);
             run(&net.filter(true), &packet) != 0
         };
@@ -270,7 +280,7 @@ mod tests {
     #[test]
     fn the_filters_share_out_the_vrids() {
         for (family, header) in [(Family::V4, 20), (Family::V4, 60), (Family::V6, 0)] {
-            let mut net = Net::new(0, family, None);
+            let mut net = Net::new(0, family, None, Some(family.group()));
             let ours = [1, 5, 31, 32, 64, 95, 128, 200, 254, 255];
             for vrid in ours {
                 net.add(Vrid::new(vrid).unwrap(), usize::from(vrid));

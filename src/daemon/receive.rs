@@ -7,7 +7,8 @@ use crate::vrrp::event::Event;
 use crate::vrrp::time::Instant;
 use crate::wire::advert::{claimed_vrid, parse};
 use crate::wire::trailer::Stamp;
-use crate::wire::{Discard, Meta};
+use crate::wire::{Discard, Meta, Vrid};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Packets that are read of one socket in one turn: more than a receive buffer holds by default, so
@@ -77,7 +78,14 @@ impl Daemon {
             Ok(advert) => Some(advert.vrid),
             Err(_) => claimed_vrid(packet.payload),
         };
-        let router = vrid.and_then(|vrid| self.nets[net].router(vrid));
+        let router = vrid.and_then(|vrid| self.addressee(net, vrid, source, destination));
+        let parsed = match router {
+            Some(router) => {
+                let from = self.routers[router].transport.check(source, ttl);
+                parsed.and_then(|advert| from.map(|()| advert))
+            }
+            None => parsed,
+        };
         match (router, parsed) {
             (Some(router), Ok(advert)) => {
                 self.feed_at(at, router, Event::Advert { source, clock, advert: &advert });
@@ -88,6 +96,21 @@ impl Daemon {
             (None, Ok(_)) => self.nets[net].statistics.count(Discard::Vrid),
             (None, Err(reason)) => self.nets[net].statistics.count(reason),
         }
+    }
+
+    /// Whom a packet is for. Of several unicast ones with that VRID it is the one that has the sender
+    /// among its peers.
+    fn addressee(
+        &self,
+        net: usize,
+        vrid: Vrid,
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> Option<usize> {
+        let first = self.nets[net].router(vrid);
+        let all = || std::iter::successors(first, |router| self.routers[*router].same_vrid);
+        let all = || all().filter(|it| self.routers[*it].transport.listens_to(destination));
+        all().find(|it| self.routers[*it].transport.is_peer(source)).or_else(|| all().next())
     }
 
     /// Counts what came for VRIDs that are not ours. Those packets wake nobody: they are looked at

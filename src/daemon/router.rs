@@ -1,14 +1,15 @@
 //! A virtual router at work, and what a transition sends, made ready before it is needed.
 
 use super::announcer::Burst;
-use super::link::Links;
+use super::link::{Link, Links};
+use super::transport::Transport;
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::settings::{Election, Garp, Settings};
-use crate::wire::advert::{ChecksumForm, Fields, Template};
+use crate::wire::advert::{ChecksumForm, Template};
 use crate::wire::announce::Announcement;
-use crate::wire::{is_link_local, Family, Version};
+use crate::wire::{Family, Version};
 use std::net::IpAddr;
 
 /// A virtual router and all that belongs to it. An instance has one for each family.
@@ -33,12 +34,17 @@ pub struct VirtualRouter {
     /// What keeps packets from its virtual addresses, by number in the firewall; empty if it takes
     /// them.
     pub no_accept: Vec<usize>,
+    /// What keeps reports of multicast groups off its virtual MAC address, by number in the firewall.
+    pub no_reports: Option<usize>,
     /// Its routes, and then its rules, by number in their table.
     pub fib: Vec<usize>,
-    /// Its advertisement; there is none without an address to send from.
-    pub template: Option<Template>,
-    /// The same in VRRPv2, if that is sent beside VRRPv3.
-    pub template_of_v2: Option<Template>,
+    /// How its advertisements travel.
+    pub transport: Transport,
+    /// Another virtual router with its VRID and its sockets, told apart by the peers of both.
+    pub same_vrid: Option<usize>,
+    /// Its advertisement for each destination and version; there is none without an address to send
+    /// from.
+    pub templates: Vec<(IpAddr, Template)>,
     /// The announcements of its addresses.
     pub announcements: Vec<Burst>,
 }
@@ -52,6 +58,8 @@ pub struct VirtualMac {
     pub net: usize,
     /// Adverts leave from there, and not from the interface.
     pub sends: bool,
+    /// It was said that the interface has a virtual address of it, too.
+    pub told: bool,
 }
 
 /// The settings of the virtual router of a family that an instance asks for.
@@ -103,14 +111,30 @@ impl VirtualRouter {
         self.vmac.filter(|vmac| vmac.sends).map_or(self.net, |vmac| vmac.net)
     }
 
+    /// Says once that its interface, which is this one, has an address that belongs to the virtual
+    /// MAC address alone.
+    pub fn tell_of_two_homes(&mut self, below: &Link, instance: &str) {
+        let Some(vmac) = self.vmac.as_mut().filter(|vmac| !vmac.told) else { return };
+        let mut ours = self.core.settings().addresses.iter();
+        if let Some(address) = ours.find(|address| below.find(**address).is_some()) {
+            vmac.told = true;
+            log::warn!(
+                "{instance}: {address} is on {0} as well, and {0} answers for it with its own MAC \
+                 address: remove it there",
+                below.name
+            );
+        }
+    }
+
     /// Makes the advertisement ready for the address that it is sent from.
     pub fn prepare_advert(&mut self, source: Option<IpAddr>) {
+        self.templates.clear();
+        let Some(source) = source else { return };
         let settings = self.core.settings();
-        let template =
-            |from, fields: &Fields<'_>| Template::new(fields, from, settings.family.group());
-        self.template = source.map(|from| template(from, &settings.fields()));
-        self.template_of_v2 =
-            source.zip(settings.fields_of_v2()).map(|(from, fields)| template(from, &fields));
+        for fields in [Some(settings.fields()), settings.fields_of_v2()].into_iter().flatten() {
+            let ready = |to: IpAddr| (to, Template::new(&fields, source, to));
+            self.templates.extend(self.transport.destinations().map(ready));
+        }
     }
 
     /// Makes the announcements ready. `vips` gives interface and address of each number.
@@ -131,7 +155,7 @@ impl VirtualRouter {
 
     /// The address to send adverts from: the one in use as long as it is there, else the first that
     /// is nobody's virtual address (V3-001), over IPv6 the first link-local one (V3-007). An owner
-    /// may use its own.
+    /// may use its own. One that is configured is used though it is not there, unless that is tracked.
     #[must_use]
     pub fn choose_source(
         &self,
@@ -140,16 +164,17 @@ impl VirtualRouter {
     ) -> Option<IpAddr> {
         let settings = self.core.settings();
         let usable = |address: &&super::link::Address| {
-            let of_family = match settings.family {
-                Family::V4 => address.address.is_ipv4(),
-                Family::V6 => is_link_local(address.address),
-            };
-            of_family && !address.tentative
+            self.transport.may_send_from(address.address) && !address.tentative
         };
+        if let Some(wanted) = self.transport.source {
+            let there = links.get(self.link).find(wanted).is_some_and(|it| !it.tentative);
+            return Some(wanted).filter(|_| there || !self.transport.track_src_ip);
+        }
         let candidates = || links.get(self.link).addresses.iter().filter(usable);
         let real = |address: &&super::link::Address| !is_vip(address);
         let in_use = self.core.source();
         let owner = settings.priority == crate::wire::Priority::OWNER;
+        let virtually = self.vmac.is_some_and(|vmac| vmac.sends);
         candidates()
             .filter(real)
             .find(|address| Some(address.address) == in_use)
@@ -157,5 +182,9 @@ impl VirtualRouter {
             .or_else(|| candidates().find(real))
             .or_else(|| candidates().find(|address| owner && !address.ours))
             .map(|address| address.address)
+            // What it owns may be on its virtual MAC address alone, and has to be (V3-102).
+            .or_else(|| {
+                self.core.settings().addresses.first().copied().filter(|_| owner && virtually)
+            })
     }
 }

@@ -100,7 +100,7 @@ impl EchoSocket {
         let any: IpAddr =
             if self.ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         self.outbox.clear();
-        self.outbox.push(&message[..length], Some(any), host, ifindex);
+        self.outbox.push(&message[..length], Some(any), host, ifindex, None);
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         let headers = self.outbox.point();
         retry(|| socket::send_many(&self.fd, headers, flags)).map(drop)

@@ -33,6 +33,8 @@ pub mod bounds {
     pub const LINES: usize = 4096;
     /// Trackers of one instance.
     pub const TRACKERS: usize = 64;
+    /// Unicast peers of one instance.
+    pub const PEERS: usize = 64;
     /// Instances of one daemon.
     pub const INSTANCES: usize = 4096;
     /// Check scripts of one daemon.

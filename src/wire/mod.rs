@@ -262,6 +262,11 @@ pub enum Discard {
     AuthFailure,
     /// In VRRPv2 the owner of the addresses takes no advertisement from anybody (V2-008).
     Owner,
+    /// Sent to us alone, and not by a `unicast_peer`.
+    UnicastSource,
+    /// From a `unicast_peer`, outside of its `min_ttl` and `max_ttl`; counted with the
+    /// `ip-ttl-errors`.
+    UnicastTtl,
     /// Signed, and we have no `auth_hmac`: it is longer than its own count says; counted with the
     /// `packet-length-errors`.
     Signed,
@@ -281,7 +286,7 @@ pub enum Discard {
 
 impl Discard {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::IpTtl,
         Self::Version,
         Self::Checksum,
@@ -297,6 +302,8 @@ impl Discard {
         Self::AuthTypeMismatch,
         Self::AuthFailure,
         Self::Owner,
+        Self::UnicastSource,
+        Self::UnicastTtl,
         Self::Signed,
         Self::HmacMissing,
         Self::HmacUnknownKind,
@@ -325,6 +332,8 @@ impl Discard {
             Self::AuthTypeMismatch => "their auth_type is not ours",
             Self::AuthFailure => "their auth_pass is not ours",
             Self::Owner => "we own the addresses (priority 255) and listen to nobody in VRRPv2",
+            Self::UnicastSource => "that address is not in our unicast_peer",
+            Self::UnicastTtl => "their TTL is not within min_ttl and max_ttl of that unicast_peer",
             Self::Signed => "they are signed; set the same auth_hmac here, or leave it out there",
             Self::HmacMissing => {
                 "they are not signed; until all routers do it, set mode permissive or receive-only \
@@ -369,6 +378,15 @@ pub struct Meta {
 mod tests {
     use super::*;
     use alloc::string::ToString;
+
+    #[test]
+    fn v3_012_v2_020_virtual_mac_addresses() {
+        for vrid in [1, 10, 255] {
+            let of = |family: Family| family.virtual_mac(Vrid::new(vrid).unwrap());
+            assert_eq!(of(Family::V4), [0x00, 0x00, 0x5e, 0x00, 0x01, vrid]);
+            assert_eq!(of(Family::V6), [0x00, 0x00, 0x5e, 0x00, 0x02, vrid]);
+        }
+    }
 
     #[test]
     fn intervals_are_what_they_say() {

@@ -5,10 +5,14 @@
 mod backup;
 mod bench;
 mod coverage;
+mod election;
 mod fields;
+mod group;
 mod initialize;
+mod ipv6;
 mod master;
 mod receive;
 mod remarks;
 mod requirements;
 mod v2;
+mod versions;

@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use vipd::vrrp::check;
 use vipd::vrrp::event::Link;
-use vipd::vrrp::settings::Settings;
+use vipd::vrrp::settings::{Election, Settings};
+use vipd::vrrp::time::Instant;
 use vipd::vrrp::tracker::{Effect, Weight};
 use vipd::vrrp::StateName;
 use vipd::wire::advert::{ChecksumForm, Template};
@@ -33,6 +34,9 @@ enum Fault {
     RestoreAddress(usize),
     Track(usize, Effect),
     Health(usize, bool),
+    CrashPeer(usize),
+    StartPeer(usize),
+    PeerPriority(usize, u8),
     /// A stranger says 0, so many times.
     Zeros(u64),
     /// A stranger claims to be MASTER.
@@ -55,7 +59,13 @@ fn seeds() {
 /// Hosts with a sync group of two routers, each on a segment of its own.
 #[test]
 fn groups() {
-    play_all(("groups", world_of_groups), SEEDS / 2);
+    play_all(("groups", world_of_groups), SEEDS / 5);
+}
+
+/// One or two of ours, one or two of keepalived's.
+#[test]
+fn peers() {
+    play_all(("peers", world_with_keepalived), SEEDS / 2);
 }
 
 fn play_all(kind: Kind, seeds: u64) {
@@ -89,13 +99,18 @@ fn play((test, make): Kind, seed: u64, tell: bool) -> Lan {
     make_peace(&mut lan, &mut random);
     lan.run_for(bound(&lan));
     judge(&lan);
-    let settled = lan.nodes.iter().map(|node| node.since).max();
+    let settled = last_change(&lan);
     lan.run_for(lan.longest_wait() * 3);
     judge(&lan);
-    if lan.nodes.iter().map(|node| node.since).max() != settled {
+    if last_change(&lan) != settled {
         lan.fail("somebody changed its state in peace");
     }
     lan
+}
+
+fn last_change(lan: &Lan) -> Option<Instant> {
+    let nodes = lan.nodes.iter().map(|node| node.since);
+    nodes.chain(lan.peers.iter().map(|peer| peer.since)).max()
 }
 
 /// 2 to 5 routers.
@@ -110,6 +125,7 @@ fn world(random: &mut Random, seed: u64) -> Lan {
     let fast = random.percent(70);
     let count = 2 + random.index(4);
     let owner = random.percent(15).then(|| random.index(count));
+    let down_timer_adverts = down_timer_adverts(random);
     let mut all = Vec::new();
     for node in 0..count {
         let priority = match random.below(4) {
@@ -122,6 +138,11 @@ fn world(random: &mut Random, seed: u64) -> Lan {
             version,
             advert_int: Interval::from_centiseconds(interval).expect("not 0"),
             preempt: !(nopreempt && random.percent(70)),
+            election: Election {
+                // Who adopts a shorter interval from a weak MASTER has to be told of a better one.
+                lower_prio_no_advert: !mixed && random.percent(15),
+                ..election(random, down_timer_adverts)
+            },
             fast_handover: fast,
             v3_checksum: random.pick(&[
                 None,
@@ -153,6 +174,7 @@ fn world_of_groups(random: &mut Random, seed: u64) -> Lan {
     let owner = random.percent(10).then(|| random.index(count));
     let nopreempt = random.percent(20);
     let fast_handover = random.percent(70);
+    let down_timer_adverts = down_timer_adverts(random);
     let mut all = Vec::new();
     for host in 0..count {
         let any = 1 + random.below(254) as u8;
@@ -160,7 +182,9 @@ fn world_of_groups(random: &mut Random, seed: u64) -> Lan {
         let priority = if owner == Some(host) { 255 } else { priority };
         let preempt = !(nopreempt && random.percent(70));
         for advert_int in intervals {
-            let asked = Settings { advert_int, preempt, fast_handover, ..settings(priority) };
+            let election = election(random, down_timer_adverts);
+            let settings = settings(priority);
+            let asked = Settings { advert_int, preempt, fast_handover, election, ..settings };
             all.push(Settings { grouped: true, ..garp(random, asked) });
         }
     }
@@ -174,6 +198,42 @@ fn world_of_groups(random: &mut Random, seed: u64) -> Lan {
             let weight = Weight::new(0, false).expect("in range");
             lan.nodes[2 * host + random.index(2)].add_script(script(random), weight);
         }
+    }
+    lan
+}
+
+/// All routers of a LAN have to agree about it.
+fn down_timer_adverts(random: &mut Random) -> u8 {
+    random.pick(&[3, 3, 3, 2, 5, 10])
+}
+
+fn election(random: &mut Random, down_timer_adverts: u8) -> Election {
+    let delays = [Duration::ZERO, Duration::from_millis(300), Duration::from_secs(5)];
+    Election {
+        preempt_delay: if random.percent(20) { random.pick(&delays) } else { Duration::ZERO },
+        down_timer_adverts,
+        lower_prio_no_advert: random.percent(15),
+        higher_prio_send_advert: random.percent(15),
+        owner_ignore_adverts: false,
+    }
+}
+
+/// One or two of ours, as everywhere with the fast hand-over, and one or two of keepalived's; each
+/// with a priority of its own, for a tie is told by addresses that say nothing here.
+fn world_with_keepalived(random: &mut Random, seed: u64) -> Lan {
+    let advert_int = random.pick(&[1, 10, 100]);
+    let advert_int = Interval::from_centiseconds(advert_int).expect("not 0");
+    let down_timer_adverts = down_timer_adverts(random);
+    let mut priorities = vec![50, 99, 100, 101, 150, 200, 254];
+    let mut some = |random: &mut Random| {
+        let priority = priorities.remove(random.index(priorities.len()));
+        let election = election(random, down_timer_adverts);
+        Settings { advert_int, election, ..settings(priority) }
+    };
+    let ours = (0..1 + random.index(2)).map(|_| some(random)).collect();
+    let mut lan = Lan::new(seed, ours);
+    for _ in 0..1 + random.index(2) {
+        lan.add_keepalived(some(random));
     }
     lan
 }
@@ -196,6 +256,7 @@ fn script(random: &mut Random) -> check::Settings {
         rise: 1 + random.below(3) as u32,
         fall: 1 + random.below(3) as u32,
         init_fail: random.percent(20),
+        is_bodiless: false,
         gated: false,
         start_delay: Duration::ZERO,
         fault_hold: Duration::ZERO,
@@ -221,7 +282,15 @@ fn plan(random: &mut Random, lan: &Lan, span: Duration) -> Vec<(Duration, Fault)
 /// A fault and what may end it before peace does.
 fn fault(random: &mut Random, lan: &Lan) -> (Fault, Option<Fault>) {
     let node = random.index(lan.nodes.len());
-    let other = random.index(lan.nodes.len());
+    let other = random.index(lan.nodes.len() + lan.peers.len());
+    if !lan.peers.is_empty() && random.percent(40) {
+        let peer = random.index(lan.peers.len());
+        return match random.below(3) {
+            0 => (Fault::CrashPeer(peer), Some(Fault::StartPeer(peer))),
+            1 => (Fault::Cut(lan.nodes.len() + peer, node), Some(Fault::Mend(node, other))),
+            _ => (Fault::PeerPriority(peer, 1 + random.below(254) as u8), None),
+        };
+    }
     match random.below(14) {
         0 | 1 => (Fault::Crash(node), Some(Fault::Start(node))),
         2 => (Fault::ShutDown(node), Some(Fault::Start(node))),
@@ -285,6 +354,9 @@ fn inflict(lan: &mut Lan, fault: Fault) {
             lan.note(node, if healthy { "healthy" } else { "not healthy" });
             lan.nodes[node].set_health(healthy);
         }
+        Fault::CrashPeer(peer) => lan.crash_peer(peer),
+        Fault::StartPeer(peer) => lan.start_peer(peer),
+        Fault::PeerPriority(peer, priority) => lan.set_peer_priority(peer, priority),
         Fault::Zeros(times) => (0..times).for_each(|_| forge(lan, Priority::RESIGN)),
         Fault::Claim(priority) => forge(lan, Priority(priority)),
     }
@@ -311,11 +383,15 @@ fn make_peace(lan: &mut Lan, random: &mut Random) {
     lan.note(0, "and all: peace");
     lan.medium = Medium::default();
     lan.cut.iter_mut().for_each(|row| row.fill(false));
+    for peer in 0..lan.peers.len() {
+        lan.start_peer(peer);
+        lan.set_peer_priority(peer, lan.peers[peer].settings.priority.0);
+    }
     let hosts = lan.nodes.len() / lan.members;
     let survivor = random.index(hosts);
     for host in 0..hosts {
         let gone = host != survivor && random.percent(15);
-        let weight = random.below(41) as i16 - 20;
+        let weight = if lan.peers.is_empty() { random.below(41) as i16 - 20 } else { 0 };
         for node in lan.members_of(host) {
             match lan.nodes[node].life {
                 Life::Running | Life::Stalled if gone => lan.crash(node),
@@ -344,28 +420,36 @@ fn bound(lan: &Lan) -> Duration {
     let under_way = wait / 3;
     let rise = Duration::from_millis(500) * 4;
     let contest = if lan.members == 1 { Duration::ZERO } else { wait + wait / 3 };
-    under_way + rise + wait + wait + contest + Duration::from_millis(1)
+    let ours = lan.nodes.iter().map(|node| node.settings().election.preempt_delay);
+    let theirs = lan.peers.iter().map(|peer| peer.settings.election.preempt_delay);
+    let delay = ours.chain(theirs).max().unwrap_or_default();
+    under_way + rise + wait + wait + contest + delay + Duration::from_millis(1)
 }
 
 /// Exactly one host holds the addresses, and nobody who would preempt is stronger.
 fn judge(lan: &Lan) {
-    let first = |host: usize| host * lan.members;
-    let eligible: Vec<usize> = (0..lan.nodes.len() / lan.members)
-        .filter(|host| lan.nodes[first(*host)].life == Life::Running)
-        .filter(|host| lan.state(first(*host)) != StateName::Fault)
-        .collect();
-    let holders = lan.whole_holders();
-    if eligible.is_empty() && holders.is_empty() {
+    let hosts = lan.nodes.len() / lan.members;
+    let first = |host: usize| &lan.nodes[host * lan.members];
+    let eligible = (0..hosts)
+        .filter(|host| first(*host).life == Life::Running)
+        .filter(|host| first(*host).state() != StateName::Fault)
+        .map(|host| (host, first(host).router.effective_priority(), first(host).settings()));
+    let peers = lan.peers.iter().enumerate().filter(|(_, peer)| peer.runs());
+    let peers = peers.map(|(number, peer)| (hosts + number, peer.priority(), &peer.settings));
+    let all: Vec<_> = eligible.chain(peers).collect();
+    let mut holders = lan.whole_holders();
+    let peers = lan.peers.iter().enumerate().filter(|(_, peer)| peer.is_master());
+    holders.extend(peers.map(|(number, _)| hosts + number));
+    if all.is_empty() && holders.is_empty() {
         return;
     }
-    let [holder] = holders[..] else {
+    let held = all.iter().find(|(host, ..)| holders == [*host]);
+    let Some((holder, priority, _)) = held else {
         lan.fail(&format!("the addresses are held by {holders:?}"));
     };
-    let priority = |host: usize| lan.nodes[first(host)].router.effective_priority();
-    for host in eligible {
-        let settings = lan.nodes[first(host)].settings();
+    for (host, stronger, settings) in &all {
         let preempts = settings.preempt || settings.priority == Priority::OWNER;
-        if preempts && priority(host) > priority(holder) {
+        if preempts && stronger > priority {
             lan.fail(&format!("{holder} holds the addresses, but {host} is stronger"));
         }
     }

@@ -2,12 +2,10 @@
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
-    Table, BFD, BUFFERS, CHECKSUM, CONTEST, EXTRA, IPVS, LIST, MAIL, MASTER_DOWN, MULTICAST,
-    NO_IPV6, OWNER, STRICT, UNICAST, YIELD,
+    Table, BFD, BUFFERS, CHECKSUM, EXTRA, IPVS, LIST, MAIL, NO_IPV6, OWNER, STRICT, UNICAST,
 };
 
 const BUS: &str = "vipd is not on the bus";
-const DELAY: &str = "instances take part in the election from the start";
 const DUMP: &str = "vipd writes no such file; SIGUSR1 puts the state into the log";
 const FIFO: &str = "no line is written to a FIFO; notify runs a script for every change of state";
 const FIREWALL: &str = "vipd makes a table of its own with nftables, inet vipd, if it needs one";
@@ -36,16 +34,16 @@ pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
     "vrrp_version"                       Line     Same, "";
     "vrrp_skip_check_adv_addr"           Line     Differs, LIST;
     "v3_checksum_as_v2"                  Line     Differs, CHECKSUM;
-    "vrrp_strict"                        Line     Later, STRICT;
-    "vrrp_mcast_group4"                  Line     Later, MULTICAST;
-    "vrrp_mcast_group6"                  Line     Later, NO_IPV6;
-    "vrrp_check_unicast_src"             Line     Later, UNICAST;
-    "vrrp_down_timer_adverts"            Line     Later, MASTER_DOWN;
-    "vrrp_lower_prio_no_advert"          Line     Later, CONTEST;
-    "vrrp_higher_prio_send_advert"       Line     Later, YIELD;
-    "vrrp_owner_ignore_adverts"          Line     Later, OWNER;
-    "vrrp_startup_delay"                 Line     Later, DELAY;
-    "vrrp_delay_after_boot"              Line     Later, DELAY;
+    "vrrp_strict"                        Line     Differs, STRICT;
+    "vrrp_mcast_group4"                  Line     Same, "";
+    "vrrp_mcast_group6"                  Line     Same, "";
+    "vrrp_check_unicast_src"             Line     Differs, UNICAST;
+    "vrrp_down_timer_adverts"            Line     Same, "";
+    "vrrp_lower_prio_no_advert"          Line     Same, "";
+    "vrrp_higher_prio_send_advert"       Line     Same, "";
+    "vrrp_owner_ignore_adverts"          Line     Differs, OWNER;
+    "vrrp_startup_delay"                 Line     Same, "";
+    "vrrp_delay_after_boot"              Line     Same, "";
     "log_unknown_vrids"                  Line     Later,
         "adverts for a virtual_router_id that is not ours are only counted";
 

@@ -2,8 +2,8 @@
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{
-    Table, BFD, BUFFERS, CHECKSUM, CONTEST, EXTRA, IPVS, LINKBEAT, LIST, MAIL, MASTER_DOWN,
-    MULTICAST, OWNER, STRICT, UNICAST, WEIGHT, YIELD,
+    Table, BFD, BUFFERS, CHECKSUM, EXTRA, IPVS, LINKBEAT, LIST, MAIL, OWNER, STRICT, UNICAST,
+    WEIGHT,
 };
 
 const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole seconds, VRRPv3 \
@@ -13,7 +13,8 @@ const EXCLUDED: &str =
 const ACTIVE: &str = "one that is missing, or names no key, is an error";
 const HMAC: &str = "with authentication that is passed over, with a warning";
 const KEY: &str = "one that is wrong is an error; a file has an absolute path";
-const UNDEFINED: &str = "one that is not defined is an error; it may be defined further down";
+pub(super) const UNDEFINED: &str =
+    "one that is not defined is an error; it may be defined further down";
 const INTERFACES: &str = "several that are down are all waited for, and the interface of the \
                           instance may be among them";
 const NO_ACCEPT: &str =
@@ -27,20 +28,17 @@ const MAC_ELSEWHERE: &str =
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
 const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
                       its turn is skipped";
-const PEER: &str = "adverts go to the multicast group instead, and where multicast does not get \
-                    through, every router becomes MASTER";
 const ROUTES: &str =
     "one that somebody else removes is put back without a change of state, and one \
                       of two instances stays until both give it up";
 const PRIMARY: &str = "one that does not exist, or has no address to send from, is FAULT all the \
                        same";
+const PEER: &str = "one that is empty is an error; what comes from others is discarded";
+const SOURCE: &str = "an address that is not there is waited for with track_src_ip alone";
 const SECONDARIES: &str =
     "an address that the kernel takes away with another is put back a moment later";
-const SOURCE: &str = "adverts come from the first address of the interface that is not virtual";
-const SRC_GONE: &str = "it is FAULT when the interface has no address at all";
 const STATE: &str = "it has no effect: all start as BACKUP, and the highest priority wins";
 const STOP: &str = "it is waited for, 10 seconds at most";
-const TTL: &str = "adverts are sent with a TTL of 255, and must come with it";
 const VIPS: &str = "an address of IPv6 is an error so far; one that somebody else removes is put \
                     back without a change of state";
 
@@ -67,29 +65,29 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
 
     "preempt"                    Line     Differs, "off means nopreempt";
     "nopreempt"                  Line     Differs, NOPREEMPT;
-    "preempt_delay"              Line     Later,
-        "a better router takes over as soon as it can, with nopreempt never";
-    "down_timer_adverts"         Line     Later, MASTER_DOWN;
+    "preempt_delay"              Line     Differs,
+        "it holds with state MASTER as well";
+    "down_timer_adverts"         Line     Same, "";
     "timer_expired_backup"       Line     Ignored,
         "it is not needed, a MASTER that wakes up late gives way to whoever took over";
     "thread_timer_expired"       Line     Renamed, "timer_expired_backup";
-    "lower_prio_no_advert"       Line     Later, CONTEST;
-    "higher_prio_send_advert"    Line     Later, YIELD;
-    "owner_ignore_adverts"       Line     Later, OWNER;
+    "lower_prio_no_advert"       Line     Same, "";
+    "higher_prio_send_advert"    Line     Same, "";
+    "owner_ignore_adverts"       Line     Differs, OWNER;
     "skip_check_adv_addr"        Line     Differs, LIST;
     "v3_checksum_as_v2"          Line     Differs, CHECKSUM;
     "old_unicast_checksum"       Line     Ignored,
         "what keepalived 1.3.6 and older sent is not understood";
-    "strict_mode"                Line     Later, STRICT;
+    "strict_mode"                Line     Differs, STRICT;
 
-    "unicast_peer"               List     Later, PEER;
-    "unicast_src_ip"             Line     Later, SOURCE;
-    "unicast_ttl"                Line     Later, TTL;
-    "unicast_fault_no_peer"      Line     Later, "an instance without peers uses multicast";
-    "check_unicast_src"          Line     Later, UNICAST;
-    "mcast_src_ip"               Line     Later, SOURCE;
-    "mcast_dst_ip"               Line     Later, MULTICAST;
-    "track_src_ip"               Line     Later, SRC_GONE;
+    "unicast_peer"               List     Differs, PEER;
+    "unicast_src_ip"             Line     Differs, SOURCE;
+    "unicast_ttl"                Line     Differs, "without unicast_peer it has no effect";
+    "unicast_fault_no_peer"      Line     Ignored, "it is not needed, a unicast_peer that is empty is an error";
+    "check_unicast_src"          Line     Differs, UNICAST;
+    "mcast_src_ip"               Line     Differs, SOURCE;
+    "mcast_dst_ip"               Line     Same, "";
+    "track_src_ip"               Line     Same, "";
     "vrf"                        Line     Later, "an instance without interface is an error";
     "use_vmac"                   Line     Differs, MAC;
     "use_vmac_addr"              Line     Ignored, MAC_ELSEWHERE;
@@ -166,8 +164,8 @@ const VIRTUAL_IPADDRESS: Table = rows! { "virtual_ipaddress":
 };
 
 const UNICAST_PEER: Table = rows! { "unicast_peer":
-    "min_ttl"                    Line     Later, TTL;
-    "max_ttl"                    Line     Later, TTL;
+    "min_ttl"                    Line     Same, "";
+    "max_ttl"                    Line     Same, "";
 };
 
 const TRACK_SCRIPT: Table = rows! { "track_script":

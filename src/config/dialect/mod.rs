@@ -130,26 +130,21 @@ const BUFFERS: &str = "vipd chooses the size of its buffers itself";
 const CHECKSUM: &str =
     "it becomes v3_checksum = \"rfc9568\"; what is received is verified in both \
      forms all the same";
-const CONTEST: &str = "a MASTER answers adverts of lower priority, at most once an interval";
 const EXTRA: &str = "all addresses of an instance are announced that has one on another interface";
 const IPVS: &str = "vipd balances no load";
 const LINKBEAT: &str = "it is not needed, the kernel tells when a link comes and goes";
 const LIST: &str = "off means off; without it VRRPv2 discards adverts with other addresses than \
                     ours, where keepalived warns";
 const MAIL: &str = "vipd sends no mail; a notify script can";
-const MASTER_DOWN: &str = "a MASTER counts as down after 3 intervals and the skew time";
-const MULTICAST: &str = "adverts go to 224.0.0.18, and only those sent there are heard";
 const NO_IPV6: &str = "there is no IPv6 yet";
-const OWNER: &str = "an owner ignores adverts in VRRPv2 and heeds them in VRRPv3";
+const OWNER: &str = "in VRRPv2 an owner ignores adverts in any case; off means off";
 const PACE: &str = "announcements follow each other without a pause";
 const STATIC: &str = "no instance depends on what is static";
-const STRICT: &str = "nothing is refused but what vipd always refuses, and the MASTER answers on \
-                      its addresses";
-const UNICAST: &str = "adverts are multicast alone, from whatever address they come";
+const STRICT: &str = "nothing is changed because of it: what departs from the RFCs is warned of";
+const UNICAST: &str = "it is on unless it says off: only peers are heeded";
 const WEIGHT: &str =
     "a MASTER advertises its new priority at once, and a better BACKUP then waits \
      for its skew time alone";
-const YIELD: &str = "a MASTER that hears a higher priority gives way without a last advert";
 
 /// Words of vipd alone that are yet to come.
 const COMING: &[Table] = &[
@@ -406,7 +401,7 @@ mod tests {
     #[test]
     fn what_is_refused_is_said_by_its_kind() {
         for (section, word, message, help) in [
-            ("", "vrrp_sync_group", "vrrp_sync_group is not supported yet: each instance ", ""),
+            ("", "garp_group", "garp_group is not supported yet: announcements ", ""),
             ("global_defs", "smtp_server", "smtp_server is not supported: vipd sends no mail", ""),
             ("vrrp_instance", "vmac_garp_intvl", "vmac_garp_intvl is an old word for g", ""),
             ("global_defs", "vrrp_min_garp", "vrrp_min_garp is for keepalived.conf", "write vrrp"),

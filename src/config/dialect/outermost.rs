@@ -5,9 +5,8 @@ use super::{Table, BFD, IPVS, LINKBEAT, PACE, STATIC};
 
 const NAMESPACE: &str = "vipd stays in the network namespace it was started in, and takes the \
                          addresses there; start it in the right one with ip netns exec";
-const GROUP: &str =
-    "each instance changes its state alone, so the addresses of a group may end up \
-     on different routers";
+const GROUP: &str = "it becomes MASTER where all members can win, as soon as one of them has lost \
+                     its MASTER";
 
 pub(super) const TABLES: &[Table] = &[rows! { "":
     "include"                  Line          Same, "";
@@ -19,7 +18,7 @@ pub(super) const TABLES: &[Table] = &[rows! { "":
     "global_defs"              Section       Same, "";
     "vrrp_script"              NamedSection  Same, "";
     "vrrp_instance"            NamedSection  Same, "";
-    "vrrp_sync_group"          NamedSection  Later, GROUP;
+    "vrrp_sync_group"          NamedSection  Differs, GROUP;
     "track_file"               NamedSection  Same, "";
     "vrrp_track_file"          NamedSection  Renamed, "track_file";
     "vrrp_track_process"       NamedSection  Renamed, "track_process";
@@ -28,7 +27,8 @@ pub(super) const TABLES: &[Table] = &[rows! { "":
     "interface_up_down_delays" List          Differs,
         "without an up delay it is as long as the down delay, as the manual of keepalived says";
     "garp_group"               Section       Later, PACE;
-    "static_ipaddress"         List          Same, "";
+    "static_ipaddress"         List          Differs,
+        "without dev an address goes to eth0, whatever default_interface says";
     "static_routes"            List          Differs, "as virtual_routes";
     "static_rules"             List          Differs, "as virtual_rules";
     "track_group"              NamedSection  Later, STATIC;

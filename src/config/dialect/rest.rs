@@ -1,12 +1,13 @@
 //! The other sections: checks, groups, trackers, and what is static.
 
+use super::instance::UNDEFINED;
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
 use super::{Table, BFD, IPVS, MAIL, PACE, STATIC, WEIGHT};
 
-const MEMBERS: &str = "its instances do not move together";
+const MEMBERS: &str = "a member that is not there is an error";
 const SCRIPT: &str = "it must be there and safe to run; one that cannot be run has failed";
-const GROUP_SCRIPT: &str = "it is not run; those of the instances are";
-const GROUP_TRACK: &str = "the instances of the group do not track it";
+const GROUP_SCRIPT: &str =
+    "it runs when those of the members have ended; one of the group runs at a time";
 
 const VRRP_SCRIPT: Table = rows! { "vrrp_script":
     "script"                     Command  Differs, SCRIPT;
@@ -23,19 +24,19 @@ const VRRP_SCRIPT: Table = rows! { "vrrp_script":
 };
 
 const VRRP_SYNC_GROUP: Table = rows! { "vrrp_sync_group":
-    "group"                      List     Later, MEMBERS;
-    "track_interface"            List     Later, GROUP_TRACK;
-    "track_script"               List     Later, GROUP_TRACK;
-    "track_file"                 List     Later, GROUP_TRACK;
-    "track_process"              List     Later, GROUP_TRACK;
+    "group"                      List     Differs, MEMBERS;
+    "track_interface"            List     Same, "";
+    "track_script"               List     Differs, UNDEFINED;
+    "track_file"                 List     Differs, UNDEFINED;
+    "track_process"              List     Differs, UNDEFINED;
     "track_bfd"                  List     Ignored, BFD;
-    "sync_group_tracking_weight" Line     Later, "weights always count";
+    "sync_group_tracking_weight" Line     Same, "";
     "global_tracking"            Line     Renamed, "sync_group_tracking_weight";
-    "notify_master"              Command  Later, GROUP_SCRIPT;
-    "notify_backup"              Command  Later, GROUP_SCRIPT;
-    "notify_fault"               Command  Later, GROUP_SCRIPT;
-    "notify_stop"                Command  Later, GROUP_SCRIPT;
-    "notify"                     Command  Later, GROUP_SCRIPT;
+    "notify_master"              Command  Differs, GROUP_SCRIPT;
+    "notify_backup"              Command  Differs, GROUP_SCRIPT;
+    "notify_fault"               Command  Differs, GROUP_SCRIPT;
+    "notify_stop"                Command  Differs, GROUP_SCRIPT;
+    "notify"                     Command  Differs, GROUP_SCRIPT;
     "notify_priority_changes"    Line     Later, "changes of priority are only logged";
     "smtp_alert"                 Line     Ignored, MAIL;
 };

@@ -13,7 +13,8 @@ pub fn routers(instances: &[&VrrpInstance], places: &[Place], report: &mut Repor
         let families = [Family::V4, Family::V6].map(|it| (it, instance.addresses(it).count()));
         for (family, _) in families.into_iter().filter(|(_, count)| *count > 0) {
             let key = (&instance.interface, instance.virtual_router_id, family);
-            keyed.push((key, place, instance));
+            let destinations = instance.transport.destinations(family);
+            keyed.extend(destinations.map(|destination| ((key, destination), place, instance)));
         }
     }
     // Of two that are alike, the first of the file comes first.
@@ -23,17 +24,23 @@ pub fn routers(instances: &[&VrrpInstance], places: &[Place], report: &mut Repor
         let [(first, _, owner), (second, place, _)] = pair else {
             continue;
         };
-        if first == second {
-            // Two of both families are told once.
-            if !told.insert(place.start()) {
-                continue;
-            }
-            let message = format!(
-                "virtual_router_id {} on {} is that of vrrp_instance {} already",
-                second.1, second.0, owner.name
-            );
-            report.error(**place, message).help("give each instance on an interface its own");
+        // Two of both families, or with several peers, are told of once.
+        if first != second || !told.insert(place.start()) {
+            continue;
         }
+        let ((interface, vrid, _), destination) = second;
+        let (with, help) = match destination.is_multicast() {
+            true => (String::new(), "give each instance on an interface its own"),
+            false => (
+                format!(" with the unicast_peer {destination}"),
+                "give each its own, or other peers: by them they are told apart",
+            ),
+        };
+        let message = format!(
+            "virtual_router_id {vrid} on {interface}{with} is that of vrrp_instance {} already",
+            owner.name
+        );
+        report.error(**place, message).help(help);
     }
 }
 

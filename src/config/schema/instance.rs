@@ -6,10 +6,12 @@ use super::settings::Settings;
 use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
-use super::{accept, address, hmac, implicit, route, rule, track, vmac};
+use super::{
+    accept, address, election, hmac, implicit, route, rule, strict, track, transport, vmac,
+};
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Format, Notify, Track, Transport, V3Checksum, VrrpInstance};
+use crate::config::{Format, Notify, Track, V3Checksum, VrrpInstance};
 use crate::vrrp::settings::Election;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
@@ -40,6 +42,7 @@ pub fn read(
     let auth_pass = authentication(&settings, (version, both_versions), families, notes, report);
     let auth_hmac = hmac::read(&settings, advert_int, report);
     let virtual_ipaddress_excluded = address::excluded(&settings, &virtual_ipaddress, report);
+    let transport = transport::read(&settings, globals, &virtual_ipaddress, report);
     let list = |word| settings.value(word);
     let virtual_routes = route::read("virtual_routes", list("virtual_routes"), report);
     let virtual_rules = rule::read("virtual_rules", list("virtual_rules"), report);
@@ -88,8 +91,8 @@ pub fn read(
         garp_lower_prio_repeat: settings
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
-        election: Election { both_versions, ..Election::default() },
-        transport: Transport::default(),
+        election: Election { both_versions, ..election::read(&settings, nopreempt, report) },
+        transport,
         track,
         dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
         use_vmac: vmac::read(&settings, report),
@@ -98,6 +101,7 @@ pub fn read(
     if let Some(refresh) = vmac::refresh(&settings, &instance, report) {
         instance.garp_master_refresh = refresh;
     }
+    strict::lint(&settings, &instance, report);
     notes.routers.push(settings.place_of("virtual_router_id"));
     Some(instance)
 }

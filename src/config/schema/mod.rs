@@ -7,6 +7,7 @@ mod address_part;
 mod advice;
 mod command;
 mod compare;
+mod election;
 mod family;
 mod fixed;
 pub(super) mod hmac;
@@ -18,11 +19,14 @@ mod route;
 mod rule;
 mod script;
 mod settings;
+mod strict;
+mod sync_group;
 pub(super) mod table;
 mod track;
 mod track_file;
 mod track_process;
 mod tracked;
+mod transport;
 pub(super) mod value;
 mod vmac;
 pub(super) mod words;
@@ -66,6 +70,7 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     unknown_sections(tree, report);
     stray_words(tree, report);
     let globals = read_globals(tree, report);
+    transport::check_groups(&globals, report);
     let mut notes = Notes::default();
     let found = Found::read(tree, &mut notes, report);
     let instances = named(tree, "vrrp_instance", bounds::INSTANCES, report);
@@ -91,14 +96,16 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     compare::addresses(&readable, report);
     let (static_ipaddress, static_routes, static_rules) = fixed::read(tree, report);
     let interface_up_down_delays = interface_delays::read(tree, &readable, report);
+    let mut vrrp_instance: Vec<_> = vrrp_instance.into_iter().flatten().collect();
+    let vrrp_sync_group = sync_group::read(tree, &globals, &sensors, &mut vrrp_instance, report);
     let config = Config {
         static_ipaddress,
         static_routes,
         static_rules,
         global_defs: global_defs(&globals, report),
         vrrp_script: found.scripts.readable(),
-        vrrp_instance: vrrp_instance.into_iter().flatten().collect(),
-        vrrp_sync_group: Vec::new(),
+        vrrp_instance,
+        vrrp_sync_group,
         track_file: found.files.readable(),
         track_process: found.processes.readable(),
         track_route: found.routes.readable(),
@@ -219,6 +226,8 @@ fn global_defs(globals: &Settings<'_>, report: &mut Report) -> GlobalDefs {
         router_id: globals.text("router_id"),
         script_user: globals.user("script_user"),
         no_accept_failure: accept::failure(globals),
+        vrrp_startup_delay: globals.time("vrrp_startup_delay").unwrap_or_default(),
+        vrrp_delay_after_boot: globals.time("vrrp_delay_after_boot").unwrap_or_default(),
     }
 }
 

@@ -31,15 +31,15 @@ pub struct Options<'a> {
     pub interface: &'a str,
     /// Its index.
     pub ifindex: u32,
-    /// Multicast group to join; of the same family.
-    pub group: IpAddr,
+    /// Multicast group to join, if any; of the same family.
+    pub group: Option<IpAddr>,
     /// TTL or hop limit of what is sent.
     pub ttl: u8,
     /// TOS or traffic class of what is sent.
     pub traffic_class: u8,
     /// Size of the receive buffer in bytes, as the kernel counts; 0 for the system's own.
     pub receive_buffer: usize,
-    /// IPv6: what is sent may bear an address that another interface has. IPv4 allows it anyway.
+    /// What is sent may bear an address that another interface has, or none.
     pub free_source: bool,
 }
 
@@ -64,7 +64,7 @@ const NOTHING: [Instruction; 1] =
 #[derive(Debug)]
 pub struct RawSocket {
     fd: OwnedFd,
-    group: IpAddr,
+    group: Option<IpAddr>,
     ifindex: u32,
 }
 
@@ -98,6 +98,9 @@ impl RawSocket {
 
     fn set_up_v4(&self, options: &Options<'_>) -> io::Result<()> {
         let (ttl, tos) = (libc::c_int::from(options.ttl), libc::c_int::from(options.traffic_class));
+        if options.free_source {
+            socket::set(&self.fd, libc::IPPROTO_IP, libc::IP_TRANSPARENT, &1i32)?;
+        }
         for (name, value) in [
             (libc::IP_TTL, ttl),
             (libc::IP_MULTICAST_TTL, ttl),
@@ -106,6 +109,7 @@ impl RawSocket {
             (libc::IP_MULTICAST_ALL, 0),
             (libc::IP_PKTINFO, 1),
             (libc::IP_RECVTTL, 1),
+            (libc::IP_TRANSPARENT, libc::c_int::from(options.free_source)),
         ] {
             socket::set(&self.fd, libc::IPPROTO_IP, name, &value)?;
         }
@@ -164,11 +168,12 @@ impl RawSocket {
 
     fn join(&self, join: bool) -> io::Result<()> {
         match self.group {
-            IpAddr::V4(group) => {
+            None => Ok(()),
+            Some(IpAddr::V4(group)) => {
                 let name = if join { libc::IP_ADD_MEMBERSHIP } else { libc::IP_DROP_MEMBERSHIP };
                 socket::set(&self.fd, libc::IPPROTO_IP, name, &self.mreqn(group))
             }
-            IpAddr::V6(group) => {
+            Some(IpAddr::V6(group)) => {
                 let name =
                     if join { libc::IPV6_ADD_MEMBERSHIP } else { libc::IPV6_DROP_MEMBERSHIP };
                 let request = libc::ipv6_mreq {

@@ -20,6 +20,7 @@ struct Item {
     name_length: libc::socklen_t,
     source: Option<IpAddr>,
     ifindex: u32,
+    ttl: Option<u8>,
 }
 
 impl Outbox {
@@ -35,17 +36,19 @@ impl Outbox {
         self.items.clear();
     }
 
-    /// Puts in a message, without its IP header. Without a source the kernel chooses one.
+    /// Puts in a message, without its IP header. Without a source the kernel chooses one, without a
+    /// TTL or hop limit it is that of the socket.
     pub fn push(
         &mut self,
         message: &[u8],
         source: Option<IpAddr>,
         destination: IpAddr,
         ifindex: u32,
+        ttl: Option<u8>,
     ) {
         let (name, name_length) = socket::to_sockaddr(destination, ifindex);
         self.bytes.extend_from_slice(message);
-        self.items.push(Item { length: message.len(), name, name_length, source, ifindex });
+        self.items.push(Item { length: message.len(), name, name_length, source, ifindex, ttl });
     }
 
     /// Points every header to its memory, which may have moved.
@@ -69,9 +72,16 @@ impl Outbox {
             header.msg_namelen = item.name_length;
             header.msg_iov = vector;
             header.msg_iovlen = 1;
+            let mut length = 0;
             if let Some(source) = item.source {
+                length += write_source(control, source, item.ifindex);
+            }
+            if let Some(ttl) = item.ttl {
+                length += write_ttl(control, length, item.name.ss_family, ttl);
+            }
+            if length > 0 {
                 header.msg_control = control.0.as_mut_ptr().cast();
-                header.msg_controllen = write_source(control, source, item.ifindex) as _;
+                header.msg_controllen = length as _;
             }
         }
         &mut self.headers
@@ -87,24 +97,39 @@ fn write_source(control: &mut Control, source: IpAddr, ifindex: u32) -> usize {
                 ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(address.octets()) },
                 ipi_addr: libc::in_addr { s_addr: 0 },
             };
-            write_control(control, libc::IPPROTO_IP, libc::IP_PKTINFO, info)
+            write_control(control, 0, (libc::IPPROTO_IP, libc::IP_PKTINFO), info)
         }
         IpAddr::V6(address) => {
             let info = libc::in6_pktinfo {
                 ipi6_addr: libc::in6_addr { s6_addr: address.octets() },
                 ipi6_ifindex: ifindex as _,
             };
-            write_control(control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info)
+            write_control(control, 0, (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO), info)
         }
     }
 }
 
-fn write_control<T: Copy>(control: &mut Control, level: i32, kind: i32, value: T) -> usize {
+/// Writes the control message that sets the TTL or hop limit behind those of `at` bytes; returns its
+/// length.
+fn write_ttl(control: &mut Control, at: usize, family: libc::sa_family_t, ttl: u8) -> usize {
+    let kind = match i32::from(family) {
+        libc::AF_INET => (libc::IPPROTO_IP, libc::IP_TTL),
+        _ => (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT),
+    };
+    write_control(control, at, kind, libc::c_int::from(ttl))
+}
+
+fn write_control<T: Copy>(
+    control: &mut Control,
+    at: usize,
+    (level, kind): (i32, i32),
+    value: T,
+) -> usize {
     let size = mem::size_of::<T>() as u32;
-    let header = control.0.as_mut_ptr().cast::<libc::cmsghdr>();
-    // SAFETY: the control memory is aligned for a header and, at 128 bytes, larger than
-    // CMSG_SPACE of the two structures that are written here.
+    // SAFETY: `at` is 0 or CMSG_SPACE of what was written before, so it keeps the alignment of the
+    // headers; the memory of 128 bytes is larger than CMSG_SPACE of the two largest together.
     unsafe {
+        let header = control.0.as_mut_ptr().add(at).cast::<libc::cmsghdr>();
         (*header).cmsg_level = level;
         (*header).cmsg_type = kind;
         (*header).cmsg_len = libc::CMSG_LEN(size) as _;

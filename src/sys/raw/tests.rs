@@ -13,7 +13,7 @@ fn options(interface: &str, ifindex: u32, ipv6: bool) -> Options<'_> {
         protocol: PROTOCOL,
         interface,
         ifindex,
-        group: if ipv6 { GROUP6 } else { GROUP4 },
+        group: Some(if ipv6 { GROUP6 } else { GROUP4 }),
         ttl: 255,
         traffic_class: 0xc0,
         receive_buffer: 0,
@@ -96,7 +96,7 @@ fn multicast_arrives_with_all_that_belongs_to_it() {
             }
             let mut outbox = Outbox::default();
             for index in [pair.a_index, 0] {
-                outbox.push(b"hello", Some(source), group, index);
+                outbox.push(b"hello", Some(source), group, index, None);
             }
             send_all(&a, &mut outbox, 2);
             for packet in receive(&b, 2) {
@@ -113,13 +113,13 @@ fn unicast_arrives_and_the_kernel_chooses_the_source() {
         for (ipv6, source, destination) in [(false, A4, B4), (true, A6, B6)] {
             let (a, b) = sockets(pair, ipv6, &ALL);
             let mut outbox = Outbox::default();
-            outbox.push(b"one", Some(source), destination, pair.a_index);
+            outbox.push(b"one", Some(source), destination, pair.a_index, None);
             send_all(&a, &mut outbox, 1);
             let packet = receive(&b, 1).remove(0);
             let wanted = (b"one".to_vec(), source, destination, 255, pair.b_index, false);
             assert_eq!(packet, wanted);
             outbox.clear();
-            outbox.push(b"two", None, destination, 0);
+            outbox.push(b"two", None, destination, 0, None);
             send_all(&a, &mut outbox, 1);
             let packet = receive(&b, 1).remove(0);
             assert_eq!((packet.0, packet.2), (b"two".to_vec(), destination));
@@ -134,7 +134,7 @@ fn many_go_in_one_call_and_arrive_in_order() {
             let (a, b) = sockets(pair, ipv6, &ALL);
             let mut outbox = Outbox::default();
             for number in 0..100u8 {
-                outbox.push(&vec![number; usize::from(number)], None, group, pair.a_index);
+                outbox.push(&vec![number; usize::from(number)], None, group, pair.a_index, None);
             }
             send_all(&a, &mut outbox, 100);
             for (number, packet) in receive(&b, 100).into_iter().enumerate() {
@@ -155,10 +155,10 @@ fn one_that_fails_does_not_keep_the_others_back() {
         {
             let (a, b) = sockets(pair, ipv6, &ALL);
             let mut outbox = Outbox::default();
-            outbox.push(b"1", Some(stranger), group, pair.a_index);
-            outbox.push(b"2", None, group, pair.a_index);
-            outbox.push(b"3", Some(stranger), group, pair.a_index);
-            outbox.push(b"4", None, group, pair.a_index);
+            outbox.push(b"1", Some(stranger), group, pair.a_index, None);
+            outbox.push(b"2", None, group, pair.a_index, None);
+            outbox.push(b"3", Some(stranger), group, pair.a_index, None);
+            outbox.push(b"4", None, group, pair.a_index, None);
             let (_, refused) = send(&a, &mut outbox);
             let numbers: Vec<_> = refused.iter().map(|(number, _)| *number).collect();
             assert_eq!(numbers, [0, 2]);
@@ -181,7 +181,7 @@ fn what_we_send_does_not_come_back() {
             pair.to_a();
             let neighbour = RawSocket::open(&options("a0", pair.a_index, ipv6), &ALL).unwrap();
             let mut outbox = Outbox::default();
-            outbox.push(b"out", None, group, pair.a_index);
+            outbox.push(b"out", None, group, pair.a_index, None);
             send_all(&a, &mut outbox, 1);
             assert_eq!(receive(&b, 1).len(), 1);
             // It has arrived at the other end, so it would have been here long ago.
@@ -212,7 +212,7 @@ fn a_filter_lets_in_what_it_accepts_and_can_be_replaced() {
             let (a, b) = sockets(pair, ipv6, &begins_with(b'x', ipv6));
             let mut outbox = Outbox::default();
             for message in [b"x1", b"y1", b"y2", b"x2"] {
-                outbox.push(message, None, group, pair.a_index);
+                outbox.push(message, None, group, pair.a_index, None);
             }
             send_all(&a, &mut outbox, 4);
             let payloads = |count| -> Vec<_> {
@@ -239,7 +239,7 @@ fn what_nobody_read_in_time_is_counted() {
         let b = RawSocket::open(&small, &ALL).unwrap();
         let (mut outbox, mut inbox) = (Outbox::default(), Inbox::new(8, 100));
         for _ in 0..200 {
-            outbox.push(b"flood", None, GROUP4, pair.a_index);
+            outbox.push(b"flood", None, GROUP4, pair.a_index, None);
         }
         send_all(&a, &mut outbox, 200);
         assert!(poll_readable(b.as_fd(), 5000).unwrap());
@@ -252,7 +252,7 @@ fn what_nobody_read_in_time_is_counted() {
         }
         assert!(kept < 200, "{kept}");
         outbox.clear();
-        outbox.push(b"after", None, GROUP4, pair.a_index);
+        outbox.push(b"after", None, GROUP4, pair.a_index, None);
         send_all(&a, &mut outbox, 1);
         assert!(poll_readable(b.as_fd(), 5000).unwrap());
         assert_eq!(b.receive(&mut inbox).unwrap(), 1);
@@ -267,13 +267,13 @@ fn a_group_can_be_joined_again() {
             let (a, b) = sockets(pair, ipv6, &ALL);
             b.join(false).unwrap();
             let mut outbox = Outbox::default();
-            outbox.push(b"lost", None, group, pair.a_index);
+            outbox.push(b"lost", None, group, pair.a_index, None);
             send_all(&a, &mut outbox, 1);
             for _ in 0..2 {
                 b.rejoin().unwrap();
             }
             outbox.clear();
-            outbox.push(b"heard", None, group, pair.a_index);
+            outbox.push(b"heard", None, group, pair.a_index, None);
             send_all(&a, &mut outbox, 1);
             assert_eq!(receive(&b, 1)[0].0, b"heard");
         }

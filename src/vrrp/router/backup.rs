@@ -30,8 +30,13 @@ pub(super) struct Backup {
     pub(super) other: Option<Heard>,
     /// A MASTER of lower priority than ours, whom we do not follow; the strongest of them.
     pub(super) lower: Option<Heard>,
+    /// When the last of them was heard.
+    pub(super) lower_at: Instant,
     /// We were MASTER until another spoke, and the group has not heard of it yet.
     pub(super) yielded: bool,
+    /// What the group makes us wait beyond the timer, and until when whoever we follow does not end
+    /// that: the last words of a contest are still under way.
+    pub(super) handicap: Option<(Duration, Instant)>,
     /// The timer has fired since we last heard a MASTER that we follow.
     pub(super) silent: bool,
     /// Until when `preempt_delay` lets us follow a MASTER of lower priority.
@@ -75,7 +80,9 @@ impl Backup {
             master: None,
             other: None,
             lower: None,
+            lower_at: now,
             yielded: false,
+            handicap: None,
             silent: false,
             resigned: None,
             preempt_at: None,
@@ -87,6 +94,7 @@ impl Backup {
         let before = self.master.filter(|master| master.address != heard.address);
         // `preempt_delay` is about MASTERs of lower priority.
         let preempt_at = self.preempt_at.filter(|_| heard.priority < ours);
+        let handicap = self.handicap;
         *self = Self {
             since: self.since,
             master: Some(heard),
@@ -95,6 +103,15 @@ impl Backup {
             preempt_at,
             ..Self::waiting(heard.at, settings, ours, heard.interval)
         };
+        if let Some((span, until)) = handicap.filter(|(_, until)| heard.at < *until) {
+            self.wait_longer(span, until);
+        }
+    }
+
+    /// A group that has yielded comes back later than the one that it has yielded to.
+    pub(super) fn wait_longer(&mut self, span: Duration, until: Instant) {
+        self.handicap = Some((span, until));
+        self.master_down_at = self.master_down_at + span;
     }
 
     /// Whether `preempt_delay` wants a MASTER of lower priority to be followed still. It begins
@@ -116,6 +133,7 @@ impl Backup {
                 && heard.at < lower.at + wait
         });
         self.lower = stronger.or(Some(heard));
+        self.lower_at = heard.at;
     }
 
     /// The timer has fired. A router that its group holds back says so after as long again.
@@ -155,8 +173,8 @@ impl Backup {
     }
 
     /// The timer moves by what the skew changed, but never into the past. A MASTER that was weaker
-    /// than we were and no longer is has to be followed, from when it was last heard: its next
-    /// advertisement might come after the timer.
+    /// than we were and no longer is has to be followed, from when it was last heard, or another
+    /// like it: its next advertisement might come after the timer.
     pub(super) fn priority_changed(
         &mut self,
         now: Instant,
@@ -165,7 +183,9 @@ impl Backup {
         ours: Priority,
     ) {
         if let Some(heard) = self.lower.filter(|lower| lower.priority >= ours) {
+            let lower_at = self.lower_at;
             self.follow(heard, settings, ours);
+            self.master_down_at = self.master_down_at + lower_at.since(heard.at);
         } else {
             let skew = |priority| settings.skew_time(priority, self.active_adver_interval);
             self.master_down_at = self.master_down_at - skew(before) + skew(ours);

@@ -42,13 +42,13 @@ impl Router {
             (Command::Master, State::Backup(_)) if !held => self.take_over(now, out),
             (Command::Backup { rank }, State::Master(_)) => {
                 let mut backup = Backup::new(now, &self.settings, self.effective_priority);
-                backup.master_down_at = backup.master_down_at + interval * u32::from(rank);
+                backup.wait_longer(interval * u32::from(rank), now + interval);
                 out.push(Action::Release);
                 self.change(State::Backup(backup), Reason::GroupBackup, out);
             }
             (Command::Backup { rank }, State::Backup(backup)) if backup.yielded => {
                 backup.yielded = false;
-                backup.master_down_at = backup.master_down_at + interval * u32::from(rank);
+                backup.wait_longer(interval * u32::from(rank), now + interval);
             }
             (Command::Announce, State::Master(_)) => self.announce_after_contest(now, out),
             (Command::Master | Command::Backup { .. } | Command::Announce, _) => {}
