@@ -91,7 +91,11 @@ pub(super) fn holds_password(line: &str) -> bool {
     let first = line.trim_start();
     let is_key = first.starts_with("key ") || first.starts_with("key\t");
     let is_number = first.starts_with(|char: char| char.is_ascii_digit()) && first.contains('=');
-    letters.contains("authpas") || letters.contains("authhmac") || is_key || is_number
+    // Something else that begins so may be a word misspelt.
+    let is_misspelt = letters.starts_with("auth")
+        && !["authtype", "authentication"].iter().any(|word| letters.starts_with(word));
+    let is_named = letters.contains("authpas") || letters.contains("authhmac");
+    is_named || is_misspelt || is_key || is_number
 }
 
 /// A text of the user in quotes, for a message: cut where it is long, without control characters.
@@ -128,6 +132,7 @@ mod tests {
             ("list auth_hmac_key '1 x'", true),
             ("\tkey 1 x", true),
             ("1 = \"x\"", true),
+            ("auth_hmca = { key = { 1 = \"x\" } }", true),
             ("keys x", false),
             ("auth_type PASS", false),
             ("passive", false),

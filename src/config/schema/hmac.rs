@@ -24,7 +24,12 @@ pub fn read(
     let value = instance.value("auth_hmac")?;
     let Data::Table(entries) = &value.data else {
         let message = format!("auth_hmac must be a table, not {}", value.data.kind());
-        let help = "write auth_hmac = { key = { 1 = \"file:/etc/vipd.key\" }, active_key = 1 }";
+        let help = match report.format() {
+            Format::Uci => example("key", report),
+            Format::Toml | Format::Keepalived => {
+                "write auth_hmac = { key = { 1 = \"file:/etc/vipd.key\" }, active_key = 1 }".into()
+            }
+        };
         report.error(value.place, message).help(help).secret(true);
         return None;
     };
@@ -106,6 +111,7 @@ fn keys(value: &Value, report: &mut Report) -> Vec<Option<HmacKey>> {
     if keys.is_empty() {
         let help = example("key", report);
         report.error(value.place, "there is no key").help(help).secret(true);
+        keys.push(None);
     }
     keys
 }
