@@ -90,6 +90,7 @@ impl Daemon {
             .collect();
         vips.extend(self.excluded_of(from, home, family));
         let no_accept = self.no_accept(from, &vips);
+        let no_reports = self.no_reports(from, family);
         let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
             instance,
@@ -101,6 +102,7 @@ impl Daemon {
             vmac,
             vips,
             no_accept,
+            no_reports,
             fib,
             transport,
             same_vrid,

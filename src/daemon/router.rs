@@ -34,6 +34,8 @@ pub struct VirtualRouter {
     /// What keeps packets from its virtual addresses, by number in the firewall; empty if it takes
     /// them.
     pub no_accept: Vec<usize>,
+    /// What keeps reports of multicast groups off its virtual MAC address, by number in the firewall.
+    pub no_reports: Option<usize>,
     /// Its routes, and then its rules, by number in their table.
     pub fib: Vec<usize>,
     /// How its advertisements travel.

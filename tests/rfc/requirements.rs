@@ -119,7 +119,7 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v3_109", "frames to the virtual MAC address are forwarded", InNamespaces),
     ("v3_110", "packets to the virtual addresses are accepted", InNamespaces),
     ("v3_111", "unless accept mode is off", InNamespaces),
-    ("v3_112", "IPv6: but never neighbour discovery", IPV6),
+    ("v3_112", "IPv6: but never neighbour discovery", InNamespaces),
     ("v3_113", "and they are not forwarded in a circle", InNamespaces),
     ("v3_114", "the source of ICMP redirects", VIRTUAL_MAC),
     ("v3_115", "log in at a router's own address", NotApplicable("advice to people")),

@@ -106,7 +106,7 @@ impl RawSocket {
             (libc::IP_MULTICAST_ALL, 0),
             (libc::IP_PKTINFO, 1),
             (libc::IP_RECVTTL, 1),
-            (libc::IP_FREEBIND, libc::c_int::from(options.free_source)),
+            (libc::IP_TRANSPARENT, libc::c_int::from(options.free_source)),
         ] {
             socket::set(&self.fd, libc::IPPROTO_IP, name, &value)?;
         }
