@@ -60,8 +60,10 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 use teller::Teller;
+use track::file::Files;
 use track::ping::Echoes;
 use track::probe::Probe;
+use track::processes::Processes;
 use track::route::Routes;
 use track::Tracker;
 use vmac::Vmacs;
@@ -85,9 +87,15 @@ enum Source {
     TrackedRoutes,
     /// Replies to `track_ping`, of IPv6 or not.
     Echo(bool),
+    /// Tracked files.
+    Files,
+    /// What the kernel tells of processes.
+    Processes,
     Net(usize),
     /// A connection of `track_tcp`, by the number of its probe.
     Tcp(usize),
+    /// A tracked process, by its number.
+    Process(u32),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
 }
@@ -109,8 +117,11 @@ impl Source {
             Self::TrackedRoutes => 6,
             Self::Echo(false) => 7,
             Self::Echo(true) => 8,
+            Self::Files => 9,
+            Self::Processes => 10,
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Tcp(probe) => 2 << Self::KIND | probe,
+            Self::Process(pid) => 4 << Self::KIND | pid as usize,
             Self::Child(token) => token,
         })
     }
@@ -125,9 +136,13 @@ impl Source {
             (0, 4) => Self::Nftables,
             (0, 5) => Self::RouteEvents,
             (0, 6) => Self::TrackedRoutes,
+            (0, 9) => Self::Files,
+            (0, 10) => Self::Processes,
             (0, echo) => Self::Echo(echo == 8),
             (1, net) => Self::Net(net),
             (2, probe) => Self::Tcp(probe),
+            // The kernel's largest number of a process has 22 bits.
+            (4, pid) => Self::Process(pid as u32),
             _ => Self::Child(token.0),
         }
     }
@@ -143,6 +158,8 @@ enum Object {
     /// An interface that has changed, and does not count as changed yet.
     Link(usize),
     TrackedRoutes,
+    Files,
+    Processes,
     Interfaces,
     Vmacs,
     Stop,
@@ -198,6 +215,8 @@ pub struct Daemon {
     first_ping: usize,
     echoes: Echoes,
     tracked_routes: Routes,
+    files: Files,
+    processes: Processes,
     numbers: Numbers,
     children: Children,
     announcer: Announcer,
@@ -255,6 +274,8 @@ impl Daemon {
             first_ping: 0,
             echoes: Echoes::default(),
             tracked_routes: Routes::default(),
+            files: Files::default(),
+            processes: Processes::default(),
             numbers: Numbers::default(),
             children: Children::new(Source::CHILD),
             announcer: Announcer::open()?,
@@ -293,6 +314,8 @@ impl Daemon {
         self.start_checks();
         self.start_tracked_routes()?;
         self.start_probes();
+        self.start_files()?;
+        self.start_processes()?;
         let after_boot = Instant::ZERO + globals.vrrp_delay_after_boot;
         let deaf_until = after_boot.max(self.now + globals.vrrp_startup_delay);
         if deaf_until > self.now {
@@ -325,7 +348,8 @@ impl Daemon {
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         let more = self.more_link_events || self.more_route_events;
         let backlog = more || self.nets.iter().any(|net| net.backlog);
-        match self.poll.poll(events, backlog.then_some(Duration::ZERO)) {
+        let at_once = backlog || self.files.backlog || self.processes.backlog();
+        match self.poll.poll(events, at_once.then_some(Duration::ZERO)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
             Ok(()) => {}
@@ -337,7 +361,9 @@ impl Daemon {
         if backlog {
             self.receive_backlog();
         }
+        self.go_on_sensing();
         self.refresh_links();
+        self.put_routes_back();
         self.fire_timers();
         self.finish_turn();
         Ok(())
@@ -354,6 +380,9 @@ impl Daemon {
             Source::RouteEvents => self.read_route_events(),
             Source::TrackedRoutes => self.read_tracked_routes(),
             Source::Echo(ipv6) => self.echo_ready(ipv6),
+            Source::Files => self.files.backlog = true,
+            Source::Processes => self.processes.told(),
+            Source::Process(pid) => self.process_ended(pid),
             Source::Net(net) => self.receive(net),
             Source::Tcp(probe) => self.tcp_ready(probe),
             Source::Child(token) => self.child_ready(token),
@@ -374,6 +403,8 @@ impl Daemon {
                 Object::Probe(probe) => self.probe_due(probe),
                 Object::Link(link) => self.link_due(link),
                 Object::TrackedRoutes => self.routes_due(),
+                Object::Files => self.files_due(),
+                Object::Processes => self.work_on_processes(),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
                 Object::Vmacs => self.vmacs.due(self.now),
@@ -430,6 +461,8 @@ impl Daemon {
             Object::Vmacs => single + 1,
             Object::Stop => single + 2,
             Object::TrackedRoutes => single + 3,
+            Object::Files => single + 4,
+            Object::Processes => single + 5,
         }
     }
 
@@ -444,6 +477,8 @@ impl Daemon {
             _ if number == single + 1 => Object::Vmacs,
             _ if number == single + 2 => Object::Stop,
             _ if number == single + 3 => Object::TrackedRoutes,
+            _ if number == single + 4 => Object::Files,
+            _ if number == single + 5 => Object::Processes,
             _ => Object::Link(number - link),
         }
     }
@@ -454,7 +489,7 @@ impl Daemon {
         let check = notify + self.tellers.len();
         let probe = check + self.scripts.len();
         let single = probe + self.probes.len();
-        let link = single + 4;
+        let link = single + 6;
         self.numbers = Numbers { notify, check, probe, single, link };
         // Interfaces that are named later have no delay.
         self.wheel.grow(link + self.links.len());
@@ -465,7 +500,11 @@ impl Daemon {
             Object::Router(router) => self.routers[router].core.deadline(),
             Object::Notify(teller) => self.tellers[teller].notifying.map(|it| it.deadline),
             // When we stop, nothing is checked any more.
-            Object::Check(_) | Object::Probe(_) | Object::TrackedRoutes
+            Object::Check(_)
+            | Object::Probe(_)
+            | Object::TrackedRoutes
+            | Object::Files
+            | Object::Processes
                 if self.stopping.is_some() =>
             {
                 None
@@ -473,6 +512,8 @@ impl Daemon {
             Object::Probe(probe) => self.probes[probe].check.deadline(),
             Object::Link(link) => self.links.settles_at(link),
             Object::TrackedRoutes => self.tracked_routes.due_at(),
+            Object::Files => self.files.due_at(),
+            Object::Processes => self.processes.due_at(),
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
             Object::Vmacs => self.vmacs.deadline(),

@@ -1,9 +1,11 @@
 //! What a configuration needs of this host, checked before anything is used: a start fails, and
 //! `vipd -t` complains, for the same reasons.
 
+mod routing;
+
 use super::command::{identity, Runnable};
 use crate::config::error::{Place, Report};
-use crate::config::{Command, Config, Notify, ScriptUser, Tracked};
+use crate::config::{Command, Config, Notify, ScriptUser, TrackFile, Tracked};
 use std::path::Path;
 
 /// Adds what is wrong on this host to the report: a missing or unsafe script or user is an error, a
@@ -29,9 +31,11 @@ pub fn check(config: &Config, report: &mut Report) {
     for command in notified {
         runnable(command, script_user, report);
     }
+    routing::check(config, report);
     for instance in &config.vrrp_instance {
         interface(&instance.interface, instance.interface_place, report);
-        for vip in &instance.virtual_ipaddress {
+        let excluded = &instance.virtual_ipaddress_excluded;
+        for vip in instance.virtual_ipaddress.iter().chain(excluded) {
             if let Some(dev) = vip.dev.as_deref().filter(|dev| *dev != instance.interface) {
                 interface(dev, vip.dev_place, report);
             }
@@ -51,6 +55,9 @@ pub fn check(config: &Config, report: &mut Report) {
         }
     }
     devices(config, report);
+    for file in &config.track_file {
+        folder(file, report);
+    }
 }
 
 /// The interfaces that routes and hosts are tracked through, and those whose changes are delayed.
@@ -66,6 +73,18 @@ fn devices(config: &Config, report: &mut Report) {
     for it in config.interface_up_down_delays.iter().filter(|it| !exists(&it.name)) {
         let message = format!("there is no interface {} here: nothing to delay", it.name);
         report.warning(it.place, message);
+    }
+}
+
+/// The folder of a tracked file may come later.
+fn folder(file: &TrackFile, report: &mut Report) {
+    let folder = Path::new(&file.file).parent().unwrap_or(Path::new("/"));
+    if !folder.is_dir() {
+        let message = format!(
+            "there is no folder {} here: the file counts as 0 until it appears",
+            folder.display()
+        );
+        report.warning(file.file_place, message);
     }
 }
 

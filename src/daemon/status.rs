@@ -27,10 +27,13 @@ impl Daemon {
             let says = match tracker.kind {
                 Kind::Script(_) | Kind::NoAccept => continue,
                 Kind::Tcp(probe) | Kind::Ping(probe) => self.probes[probe].last_result(),
-                Kind::Interface(_) | Kind::Route(_) => tracker.says.clone(),
+                Kind::File(_) | Kind::Process(_) | Kind::Interface(_) | Kind::Route(_) => {
+                    tracker.says.clone()
+                }
             };
             let verdict = match tracker.sense {
-                Sense::Verdict(verdict) => in_words(verdict),
+                Sense::Verdict(verdict) => in_words(verdict).to_owned(),
+                Sense::Number(number) => number.to_string(),
             };
             log::info!("status: {}: {verdict}, {says}", tracker.label());
         }

@@ -1,11 +1,18 @@
 //! Trackers: whatever can change the priority of an instance or put it in FAULT. A sensor finds out
 //! how a thing is; from here it goes to all who track that thing.
 
+mod content;
+pub mod file;
 mod interface;
+mod pattern;
 pub mod ping;
 pub mod probe;
+mod proc;
+mod process;
+pub mod processes;
 pub mod route;
 mod tcp;
+mod walk;
 
 use super::Daemon;
 use crate::config::{Track, Tracked};
@@ -32,6 +39,10 @@ pub struct Tracker {
 pub enum Kind {
     /// `vrrp_script`
     Script(usize),
+    /// `track_file`
+    File(usize),
+    /// `track_process`
+    Process(usize),
     /// `track_interface`: the number in the link table.
     Interface(usize),
     /// `track_route`
@@ -60,6 +71,8 @@ pub struct Subscriber {
 pub enum Sense {
     /// It works, or not, or nobody knows yet.
     Verdict(Verdict),
+    /// A number that is multiplied by the weight.
+    Number(i32),
 }
 
 impl Tracker {
@@ -85,6 +98,8 @@ impl Tracker {
     pub fn label(&self) -> String {
         match self.kind {
             Kind::Script(_) => format!("check {}", self.name),
+            Kind::File(_) => format!("file {}", self.name),
+            Kind::Process(_) => format!("process {}", self.name),
             Kind::Interface(_) => format!("interface {}", self.name),
             Kind::Route(_) => format!("route {}", self.name),
             Kind::Tcp(_) => format!("tcp {}", self.name),
@@ -100,6 +115,7 @@ impl Sense {
     pub fn effect(self, weight: Weight) -> Effect {
         match self {
             Self::Verdict(verdict) => weight.effect(verdict),
+            Self::Number(number) => weight.times(number),
         }
     }
 }
@@ -115,7 +131,23 @@ impl Daemon {
             Tracked::Ping(number) => {
                 self.probes.get(self.first_ping + *number).map(|probe| probe.tracker)
             }
-            Tracked::File(_) | Tracked::Process(_) => None,
+            Tracked::File(number) => self.files.tracker(*number),
+            Tracked::Process(number) => {
+                self.processes.kinds().get(*number).map(|kind| kind.tracker)
+            }
+        }
+    }
+
+    /// Goes on with what one turn of the loop is not to take all the time for.
+    pub(super) fn go_on_sensing(&mut self) {
+        if self.stopping.is_some() {
+            return;
+        }
+        if self.files.backlog {
+            self.files_ready();
+        }
+        if self.processes.backlog() {
+            self.work_on_processes();
         }
     }
 
