@@ -47,7 +47,6 @@ impl Daemon {
 
     /// Looks at every interface of which something was heard.
     pub(super) fn refresh_links(&mut self) {
-        let mut any = false;
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
                 self.links.settle_as_it_is(self.now, link);
@@ -60,10 +59,9 @@ impl Daemon {
                 self.sense_interface(link);
                 self.sense_dev(link);
                 self.restore_addresses(link);
-                any = true;
             }
         }
-        if any {
+        if self.links.take_changed() {
             self.set_routes_again();
         }
     }
@@ -129,7 +127,7 @@ impl Daemon {
     }
 
     pub(super) fn refresh_router(&mut self, number: usize) {
-        let Self { routers, links, addresses, nets, vmacs, .. } = self;
+        let Self { routers, instances, links, addresses, nets, vmacs, .. } = self;
         let it = &mut routers[number];
         let own = it.link;
         let source = it.choose_source(links, |address| addresses.is_virtual(own, address));
@@ -137,6 +135,7 @@ impl Daemon {
             it.prepare_advert(source);
         }
         let link = links.get(it.link);
+        it.tell_of_two_homes(link, &instances[it.instance].name);
         let no_vmac = it.vmac.is_some_and(|vmac| {
             nets[vmac.net].socket.is_none() || vmacs.problem(vmac.number).is_some()
         });

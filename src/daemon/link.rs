@@ -76,6 +76,8 @@ pub struct Links {
     /// Those with a delay.
     delays: Vec<Option<Debounce>>,
     refusals: Vec<Refusal>,
+    /// Some interface or address has changed, also one that nobody watches.
+    changed: bool,
     /// What is known may not be true any more.
     stale: bool,
 }
@@ -100,6 +102,7 @@ impl Links {
             dirty: Vec::new(),
             delays: Vec::new(),
             refusals: Vec::new(),
+            changed: false,
             stale: false,
         })
     }
@@ -212,6 +215,11 @@ impl Links {
     /// Whether something may have changed since this was last asked.
     pub fn take_dirty(&mut self, link: usize) -> bool {
         self.dirty.get_mut(link).is_some_and(std::mem::take)
+    }
+
+    /// Whether any interface or address may have changed since this was last asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// Asks for everything anew.
@@ -347,6 +355,7 @@ impl Links {
     }
 
     fn message(&mut self, kind: u16, seq: u32, body: &[u8]) {
+        self.changed |= kind != nl::NLMSG_ERROR;
         match kind {
             nl::RTM_NEWLINK => self.new_link(body),
             nl::RTM_DELLINK => self.del_link(body),

@@ -363,6 +363,7 @@ impl Daemon {
         }
         self.go_on_sensing();
         self.refresh_links();
+        self.put_routes_back();
         self.fire_timers();
         self.finish_turn();
         Ok(())
