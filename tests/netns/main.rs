@@ -4,6 +4,7 @@
 mod accept;
 mod checks;
 mod dissect;
+mod dual_stack;
 mod elections;
 mod frr;
 mod hostile;
