@@ -90,6 +90,7 @@ impl Daemon {
             .collect();
         vips.extend(self.excluded_of(from, home, family));
         let no_accept = self.no_accept(from, &vips);
+        let no_reports = self.no_reports(from, family);
         let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
             instance,
@@ -101,6 +102,7 @@ impl Daemon {
             vmac,
             vips,
             no_accept,
+            no_reports,
             fib,
             transport,
             same_vrid,
@@ -128,7 +130,7 @@ impl Daemon {
         let number = self.vmacs.add((&from.name, family, mac), (link, below));
         // What is sent to one router alone needs no virtual MAC address: no switch learns it there.
         let sends = !vmac.xmit_base && from.transport.unicast_peer.is_empty();
-        Some(VirtualMac { number, net, sends })
+        Some(VirtualMac { number, net, sends, told: false })
     }
 
     /// The sync groups of the configuration.

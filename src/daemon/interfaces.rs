@@ -58,16 +58,17 @@ impl Daemon {
                 dirty.push(link);
             }
         }
-        if dirty.is_empty() {
-            return;
-        }
         // Whoever has lost what it needs is to give its addresses up, not to get them back.
-        self.settle_groups();
-        self.perform();
+        if !dirty.is_empty() {
+            self.settle_groups();
+            self.perform();
+        }
         for link in dirty {
             self.restore_addresses(link);
         }
-        self.set_routes_again();
+        if self.links.take_changed() {
+            self.set_routes_again();
+        }
     }
 
     pub(super) fn refresh_sockets(&mut self, link: usize) {
@@ -131,7 +132,7 @@ impl Daemon {
     }
 
     pub(super) fn refresh_router(&mut self, number: usize) {
-        let Self { routers, links, addresses, nets, vmacs, .. } = self;
+        let Self { routers, instances, links, addresses, nets, vmacs, .. } = self;
         let it = &mut routers[number];
         let own = it.link;
         let source = it.choose_source(links, |address| addresses.is_virtual(own, address));
@@ -144,6 +145,7 @@ impl Daemon {
             }
         }
         let link = links.get(it.link);
+        it.tell_of_two_homes(link, &instances[it.instance].name);
         let no_vmac = it.vmac.is_some_and(|vmac| {
             nets[vmac.net].socket.is_none() || vmacs.problem(vmac.number).is_some()
         });

@@ -71,6 +71,8 @@ pub struct Links {
     table: Vec<Link>,
     dirty: Vec<bool>,
     refusals: Vec<Refusal>,
+    /// Some interface or address has changed, also one that nobody watches.
+    changed: bool,
     /// What is known may not be true any more.
     stale: bool,
 }
@@ -94,6 +96,7 @@ impl Links {
             table: Vec::new(),
             dirty: Vec::new(),
             refusals: Vec::new(),
+            changed: false,
             stale: false,
         })
     }
@@ -158,6 +161,11 @@ impl Links {
     /// Whether something may have changed since this was last asked.
     pub fn take_dirty(&mut self, link: usize) -> bool {
         self.dirty.get_mut(link).is_some_and(std::mem::take)
+    }
+
+    /// Whether any interface or address may have changed since this was last asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// Asks for everything anew.
@@ -293,6 +301,7 @@ impl Links {
     }
 
     fn message(&mut self, kind: u16, seq: u32, body: &[u8]) {
+        self.changed |= kind != nl::NLMSG_ERROR;
         match kind {
             nl::RTM_NEWLINK => self.new_link(body),
             nl::RTM_DELLINK => self.del_link(body),

@@ -305,6 +305,7 @@ impl Daemon {
             self.receive_backlog();
         }
         self.refresh_links();
+        self.put_routes_back();
         self.fire_timers();
         self.finish_turn();
         Ok(())

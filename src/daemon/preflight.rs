@@ -1,6 +1,8 @@
 //! What a configuration needs of this host, checked before anything is used: a start fails, and
 //! `vipd -t` complains, for the same reasons.
 
+mod routing;
+
 use super::command::{identity, Runnable};
 use crate::config::error::{Place, Report};
 use crate::config::{Command, Config, Notify, ScriptUser};
@@ -29,9 +31,11 @@ pub fn check(config: &Config, report: &mut Report) {
     for command in notified {
         runnable(command, script_user, report);
     }
+    routing::check(config, report);
     for instance in &config.vrrp_instance {
         interface(&instance.interface, instance.interface_place, report);
-        for vip in &instance.virtual_ipaddress {
+        let excluded = &instance.virtual_ipaddress_excluded;
+        for vip in instance.virtual_ipaddress.iter().chain(excluded) {
             if let Some(dev) = vip.dev.as_deref().filter(|dev| *dev != instance.interface) {
                 interface(dev, vip.dev_place, report);
             }

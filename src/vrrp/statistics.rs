@@ -51,11 +51,11 @@ impl Statistics {
 }
 
 /// The counters of refused packets and what each sums up.
-pub const NAMES: [(&str, &[Discard]); 12] = [
+pub const NAMES: [(&str, &[Discard]); 13] = [
     ("checksum_errors", &[Discard::Checksum]),
     ("version_errors", &[Discard::Version]),
     ("vrid_errors", &[Discard::Vrid]),
-    ("ip_ttl_errors", &[Discard::IpTtl]),
+    ("ip_ttl_errors", &[Discard::IpTtl, Discard::UnicastTtl]),
     ("interval_errors", &[Discard::Interval]),
     ("invalid_type_pkts_rcvd", &[Discard::InvalidType]),
     ("address_list_errors", &[Discard::AddressList, Discard::CountZero, Discard::NotLinkLocal]),
@@ -64,6 +64,7 @@ pub const NAMES: [(&str, &[Discard]); 12] = [
     ("auth_type_mismatch", &[Discard::AuthTypeMismatch]),
     ("auth_failures", &[Discard::AuthFailure]),
     ("owner_conflicts", &[Discard::Owner]),
+    ("unicast_source_errors", &[Discard::UnicastSource]),
 ];
 
 #[cfg(test)]
