@@ -136,7 +136,6 @@ const LINKBEAT: &str = "it is not needed, the kernel tells when a link comes and
 const LIST: &str = "off means off; without it VRRPv2 discards adverts with other addresses than \
                     ours, where keepalived warns";
 const MAIL: &str = "vipd sends no mail; a notify script can";
-const NO_IPV6: &str = "there is no IPv6 yet";
 const OWNER: &str = "in VRRPv2 an owner ignores adverts in any case; off means off";
 const PACE: &str = "announcements follow each other without a pause";
 const STATIC: &str = "no instance depends on what is static";
