@@ -60,7 +60,7 @@ impl Daemon {
     /// Sends a net's advertisements. A failure is said once, until it works again.
     fn send(&mut self, net: usize) {
         let name = self.links.get(self.nets[net].link).name.as_str();
-        let up = self.links.get(self.nets[net].link).up;
+        let up = self.links.get(self.nets[net].link).running;
         let net = &mut self.nets[net];
         let Some(socket) = &net.socket else {
             net.outbox.clear();

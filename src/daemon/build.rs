@@ -26,6 +26,11 @@ impl Daemon {
             self.trackers.push(Tracker::new(Kind::Script(self.scripts.len()), &script.name));
             self.scripts.push(checks::build(script, script_user, tracker));
         }
+        self.add_delays(config);
+        self.add_routes(config);
+        self.add_probes(config);
+        self.add_files(config);
+        self.add_processes(config);
         self.prepare_filter(config);
         for instance in &config.vrrp_instance {
             self.add_instance(instance);
@@ -40,7 +45,8 @@ impl Daemon {
         self.add_groups(config);
         self.group_families();
         self.set_numbers();
-        let objects = self.routers.len() + self.tellers.len() + self.scripts.len();
+        let objects =
+            self.routers.len() + self.tellers.len() + self.scripts.len() + self.probes.len();
         self.touched.reserve(objects);
         self.pending.reserve(self.routers.len() * 4);
     }
@@ -185,6 +191,12 @@ impl Daemon {
             let tracker = self.scripts[track.script].tracker;
             self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
             slots.push(tracker);
+        }
+        for track in &from.track {
+            if let Some(tracker) = self.tracker_of(track) {
+                self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
+                slots.push(tracker);
+            }
         }
         if let Some(tracker) = self.filter.tracker.filter(|_| filter::is_wanted(from)) {
             self.trackers[tracker].subscribe(instance, slots.len(), Weight::default());

@@ -49,9 +49,15 @@ impl Daemon {
     pub(super) fn refresh_links(&mut self) {
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
+                self.links.settle_as_it_is(self.now, link);
+                if self.links.has_delay(link) {
+                    self.touch(Object::Link(link));
+                }
                 self.refresh_vmacs(link);
                 self.refresh_sockets(link);
                 self.refresh_routers(link);
+                self.sense_interface(link);
+                self.sense_dev(link);
                 self.restore_addresses(link);
             }
         }
@@ -61,7 +67,7 @@ impl Daemon {
     }
 
     pub(super) fn refresh_sockets(&mut self, link: usize) {
-        let (index, up) = (self.links.get(link).index, self.links.get(link).up);
+        let (index, up) = (self.links.get(link).index, self.links.get(link).running);
         for net in
             (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
         {

@@ -219,15 +219,16 @@ fn habits_of_keepalived_are_taken_in_its_layout_alone() {
              \toption virtual_router_id '5'\n\toption auth_type 'PASS'\n\
              \toption auth_pass 'longer-than-eight'\n\tlist virtual_ipaddress '192.0.2.1/24'\n\
              config vrrp_instance\n\toption name 'b'\n\toption interface 'eth0'\n\
-             \toption virtual_router_id '6'\n\tlist virtual_ipaddress '2001:db8::1/64'\n"
+             \toption virtual_router_id '6'\n\toption version '2'\n\
+             \tlist virtual_ipaddress '2001:db8::1/64'\n"
         )
     };
     let read = |text: String| read("f", text.as_bytes(), &Reading::strict(Format::Uci), &|_, _| {});
     let (config, report) = read(file("globals 'globals'\n\toption enabled '1'"));
     let config = config.unwrap_or_else(|| panic!("{report}"));
-    assert_eq!(config.vrrp_instance.len(), 1);
+    assert_eq!(config.vrrp_instance.len(), 2);
     assert_eq!(config.vrrp_instance[0].auth_pass, Some(*b"longer-t"));
-    assert!(report.to_string().contains("vrrp_instance b is left out: IPv6"), "{report}");
+    assert!(report.to_string().contains("version 2 is passed over"), "{report}");
     let (config, report) = read(file("global_defs"));
     assert!(config.is_none() && report.error_count() == 2, "{report}");
 }

@@ -256,6 +256,7 @@ fn script(random: &mut Random) -> check::Settings {
         rise: 1 + random.below(3) as u32,
         fall: 1 + random.below(3) as u32,
         init_fail: random.percent(20),
+        is_bodiless: false,
         gated: false,
         start_delay: Duration::ZERO,
         fault_hold: Duration::ZERO,
