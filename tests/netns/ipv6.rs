@@ -450,3 +450,40 @@ fn v3_107_unsolicited_neighbour_advertisements_are_taken() {
         });
     }
 }
+
+/// Below 1280 octets there is no IPv6, and its sockets have lost their groups when it is back.
+#[test]
+fn an_interface_that_gets_too_small_for_ipv6_and_large_again() {
+    let Alone { a, process, lab, .. } = &Alone::new();
+    a.ip(&["link set eth0 mtu 1000"]);
+    process.wait_log("vip: MASTER -> FAULT: eth0 has no link-local address to send from", SOON);
+    a.ip(&["link set eth0 mtu 1500"]);
+    process.wait_log("vip: FAULT -> BACKUP: over: ", SOON);
+    lab.wait_holder_of(VIP_GLOBAL, a, SOON);
+    let better = lab.host("b", "10.77.0.2/24");
+    let other = lab.vipd(vipd(), &better, &toml_v6(150, V3_INT));
+    other.wait_log("vip: BACKUP -> MASTER", SOON);
+    process.wait_log("vip: MASTER -> BACKUP: ", SOON);
+}
+
+/// The address goes to another interface, which takes none of IPv6 for a while. That is said once.
+#[test]
+fn a_virtual_address_where_ipv6_is_switched_off() {
+    let lab = Lab::new();
+    let a = lab.host("a", "10.77.0.1/24");
+    a.ip(&["link add eth1 type veth peer name nobody", "link set nobody up", "link set eth1 up"]);
+    a.namespace.set("ipv6/conf/eth1/disable_ipv6", "1");
+    let here = format!("{VIP_GLOBAL}/64");
+    let toml = toml_v6(100, V3_INT).replace(&here, &format!("{here} dev eth1"));
+    let process = lab.vipd(vipd(), &a, &toml);
+    process.wait_log("vip: BACKUP -> MASTER", SOON);
+    process.wait_log(&format!("cannot change {here} on eth1: IPv6 is off there"), SOON);
+    // It is tried again all the time; here are two more times.
+    let tap = lab.tap(&a);
+    tap.wait_adverts(wall_clock(), 12, SOON);
+    assert_eq!(process.lines("cannot change").len(), 1);
+    assert_eq!(process.lines("has vanished").len(), 0);
+    a.namespace.set("ipv6/conf/eth1/disable_ipv6", "0");
+    poll(SOON, "it is there in the end", || a.holds(VIP_GLOBAL));
+    assert_eq!(process.lines("vip: MASTER -> ").len(), 0);
+}

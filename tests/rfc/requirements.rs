@@ -18,7 +18,6 @@ use Proof::{InNamespaces, NotApplicable, NotYet, Tested};
 
 const ADVERTISEMENTS: Proof =
     NotYet("that is radvd's or odhcpd's work, which a notify script starts and stops");
-const VIRTUAL_MAC: Proof = NotYet("virtual MAC address");
 const CONFIGURATION: Proof = NotYet("a test of the configuration");
 
 pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[

@@ -39,15 +39,16 @@ const SECONDARIES: &str =
     "an address that the kernel takes away with another is put back a moment later";
 const STATE: &str = "it has no effect: all start as BACKUP, and the highest priority wins";
 const STOP: &str = "it is waited for, 10 seconds at most";
-const VIPS: &str = "an address of IPv6 is an error so far; one that somebody else removes is put \
-                    back without a change of state";
+const VIPS: &str =
+    "an address of another family than the first is an error; one that somebody else \
+                    removes is put back without a change of state";
 
 const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "state"                      Line     Differs, STATE;
     "interface"                  Line     Differs, "one that is missing is FAULT until it comes";
     "virtual_router_id"          Line     Same, "";
     "priority"                   Line     Differs, "one out of range is an error, and not 100";
-    "version"                    Line     Same, "";
+    "version"                    Line     Differs, "with IPv6 it is 3 in any case, keepalived takes 2 there as well";
     "advert_int"                 Line     Differs, ADVERT_INT;
     "authentication"             Table    Differs, "with VRRPv3 and with vrrp_strict it is passed over with a warning";
     "auth_hmac"                  Table    Differs, HMAC;
