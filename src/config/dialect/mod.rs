@@ -212,6 +212,18 @@ const OWN: &[Table] = &[
         "start_delay"        Line           Same, "";
         "fault_hold"         Line           Same, "";
     },
+    rows! { "vrrp_sync_group":
+        "track_route"        List           Same, "";
+        "track_tcp"          List           Same, "";
+        "track_ping"         List           Same, "";
+        "notify_timeout"     Line           Same, "";
+    },
+    rows! { "vrrp_sync_group":
+        "track_route"        List           Same, "";
+        "track_tcp"          List           Same, "";
+        "track_ping"         List           Same, "";
+        "notify_timeout"     Line           Same, "";
+    },
     rows! { "vrrp_instance":
         "track_route"        List           Same, "";
         "track_tcp"          List           Same, "";
@@ -312,6 +324,7 @@ mod tests {
         ("track_interface", "name"),
         ("interface_up_down_delays", "down_delay"),
         ("interface_up_down_delays", "up_delay"),
+        ("unicast_peer", "address"),
         ("command", "script"),
         ("command", "user"),
     ];
