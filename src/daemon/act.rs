@@ -247,8 +247,11 @@ impl Daemon {
             | Reason::Owner
             | Reason::HigherPriority { .. }
             | Reason::GreaterAddress { .. }
-            | Reason::Stalled { .. }
-            | Reason::Recovered(Fault::Group) => reason.to_string(),
+            | Reason::Stalled { .. } => reason.to_string(),
+            // What was in the way of another member is what was told of.
+            Reason::Recovered(Fault::Group) => {
+                format!("over: {}", self.instances[it.instance].reason)
+            }
             Reason::GroupBackup | Reason::Fault(Fault::Group) => {
                 self.explain_group(router).unwrap_or_else(|| reason.to_string())
             }
