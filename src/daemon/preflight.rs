@@ -3,7 +3,7 @@
 
 use super::command::{identity, Runnable};
 use crate::config::error::{Place, Report};
-use crate::config::{Command, Config, Notify, ScriptUser};
+use crate::config::{Command, Config, Notify, NotifyFifo, ScriptUser};
 use std::path::Path;
 
 /// Adds what is wrong on this host to the report: a missing or unsafe script or user is an error, a
@@ -16,9 +16,11 @@ pub fn check(config: &Config, report: &mut Report) {
         .iter()
         .map(|instance| &instance.notify)
         .chain(config.vrrp_sync_group.iter().map(|group| &group.notify))
-        .flat_map(Notify::commands);
+        .flat_map(Notify::commands)
+        .chain(fifos(config).filter_map(|fifo| fifo.script.as_ref()));
     let own = notified.clone().filter_map(|command| command.user.as_ref());
-    for user in users.chain(script_user).chain(own) {
+    let readers = fifos(config).filter_map(|fifo| fifo.user.as_ref());
+    for user in users.chain(script_user).chain(own).chain(readers) {
         if let Err(error) = identity(user) {
             report.error(user.place, error);
         }
@@ -29,6 +31,11 @@ pub fn check(config: &Config, report: &mut Report) {
     for command in notified {
         runnable(command, script_user, report);
     }
+    for fifo in fifos(config) {
+        if let Err(error) = super::fifo::look(fifo) {
+            report.error(fifo.place, error);
+        }
+    }
     for instance in &config.vrrp_instance {
         interface(&instance.interface, instance.interface_place, report);
         for vip in &instance.virtual_ipaddress {
@@ -37,6 +44,12 @@ pub fn check(config: &Config, report: &mut Report) {
             }
         }
     }
+}
+
+/// All FIFOs of a configuration.
+fn fifos(config: &Config) -> impl Iterator<Item = &NotifyFifo> + Clone {
+    let own = config.vrrp_instance.iter().filter_map(|it| it.notify.notify_fifo.as_ref());
+    config.global_defs.notify_fifo.iter().chain(own)
 }
 
 /// Whether a command can be run, if its user is there: that was told.

@@ -158,8 +158,6 @@ const COMING: &[Table] = &[
         "socket_group"       Line           Later, "there is no control socket";
     },
     rows! { "vrrp_instance":
-        "notify_fifo"        Line           Later,
-            "use notify, which is run for every change of state";
         "vip_lease"          Line           Later, LEASE;
     },
 ];
@@ -206,6 +204,7 @@ const OWN: &[Table] = &[
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
         "notify_timeout"     Line           Same, "";
+        "notify_pre_timeout" Line           Same, "";
         "no_accept_failure"  Line           Same, "";
     },
     rows! { "vrrp_script":
@@ -219,6 +218,16 @@ const OWN: &[Table] = &[
         "track_ping"         List           Same, "";
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
+        "notify_timeout"     Line           Same, "";
+        "notify_master_pre"  Command        Same, "";
+        "notify_backup_pre"  Command        Same, "";
+        "notify_pre_timeout" Line           Same, "";
+        "notify_fifo"        Line           Same, "";
+    },
+    rows! { "vrrp_sync_group":
+        "track_route"        List           Same, "";
+        "track_tcp"          List           Same, "";
+        "track_ping"         List           Same, "";
         "notify_timeout"     Line           Same, "";
     },
 ];
