@@ -2,7 +2,7 @@
 //! keywords.
 
 use super::error::Place;
-use super::{Command, VirtualIpAddress};
+use super::{Command, ScriptUser, VirtualIpAddress};
 use crate::vrrp::tracker::Weight;
 use crate::wire::Family;
 use std::net::IpAddr;

@@ -5,30 +5,35 @@
 //! virtual router wants stays in its order, as each of them wants these kinds in this order.
 
 use super::notify::{News, Told};
+use super::pre::Moves;
 use super::router::VirtualRouter;
 use super::track::Tracker;
 use super::{Daemon, Object};
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
 use crate::vrrp::StateName;
-use crate::wire::{Discard, Family};
+use crate::wire::{Discard, Family, Priority};
 
 impl Daemon {
     /// Performs all that is pending, and what comes of it.
     pub(super) fn perform(&mut self) {
         self.settle_groups();
-        while !self.pending.is_empty() {
-            let mut actions = std::mem::take(&mut self.pending);
+        while !self.pending.is_empty() || self.has_ready_moves() {
+            let actions = std::mem::take(&mut self.pending);
             self.raise_vmacs(&actions);
+            let Moves { now: mut actions, dropped } = self.hold_moves(actions);
             self.advertise(&actions);
             self.filter(&actions, Action::Acquire);
             self.change_addresses(&actions);
             self.filter(&actions, Action::Release);
             self.lower_vmacs(&actions);
+            self.lower_vmacs(&dropped);
             self.announce(&actions);
+            self.write_held();
             for (router, action) in &actions {
                 self.tell(*router, action);
             }
+            self.tell_of_moves();
             actions.clear();
             self.settle_groups();
             if self.pending.is_empty() {
@@ -60,7 +65,7 @@ impl Daemon {
     /// Sends a net's advertisements. A failure is said once, until it works again.
     fn send(&mut self, net: usize) {
         let name = self.links.get(self.nets[net].link).name.as_str();
-        let up = self.links.get(self.nets[net].link).up;
+        let up = self.links.get(self.nets[net].link).running;
         let net = &mut self.nets[net];
         let Some(socket) = &net.socket else {
             net.outbox.clear();
@@ -149,15 +154,26 @@ impl Daemon {
                 // Its virtual routers have the same priority.
                 if it.routers.first() == Some(&router) {
                     log::info!("{}: priority {from} -> {to}", it.name);
+                    self.write_priority(self.routers[router].instance, *to);
                 }
+            }
+            Action::LowerPriority { source, priority } => {
+                self.heard_lower(router, *source, *priority);
             }
             Action::Remark(remark) => self.remark(router, remark),
             Action::Advertise { .. }
             | Action::Acquire
             | Action::Release
-            | Action::Announce { .. }
-            | Action::LowerPriority { .. } => {}
+            | Action::Announce { .. } => {}
         }
+    }
+
+    fn heard_lower(&mut self, router: usize, source: std::net::IpAddr, of: Priority) {
+        let reason = format!("{source} with priority {of} claims to be MASTER as well");
+        let it = &self.routers[router];
+        let (previous, priority) = (it.core.state(), it.core.effective_priority());
+        let news = News { told: Told::LowerPriority, previous, priority, reason };
+        self.notify_lower_priority(it.instance, news);
     }
 
     /// A virtual router has changed its state. Its instance has when all of its have.

@@ -26,6 +26,11 @@ impl Daemon {
             self.trackers.push(Tracker::new(Kind::Script(self.scripts.len()), &script.name));
             self.scripts.push(checks::build(script, script_user, tracker));
         }
+        self.add_delays(config);
+        self.add_routes(config);
+        self.add_probes(config);
+        self.add_files(config);
+        self.add_processes(config);
         self.prepare_filter(config);
         for instance in &config.vrrp_instance {
             self.add_instance(instance);
@@ -38,9 +43,12 @@ impl Daemon {
         }
         self.add_fixed(config);
         self.add_groups(config);
+        self.add_pres(config);
+        self.add_fifos(config);
         self.group_families();
         self.set_numbers();
-        let objects = self.routers.len() + self.tellers.len() + self.scripts.len();
+        let objects =
+            self.routers.len() + self.tellers.len() + self.scripts.len() + self.probes.len();
         self.touched.reserve(objects);
         self.pending.reserve(self.routers.len() * 4);
     }
@@ -90,6 +98,7 @@ impl Daemon {
             .collect();
         vips.extend(self.excluded_of(from, home, family));
         let no_accept = self.no_accept(from, &vips);
+        let no_reports = self.no_reports(from, family);
         let fib = self.fib_of(from, family);
         self.routers.push(VirtualRouter {
             instance,
@@ -101,6 +110,7 @@ impl Daemon {
             vmac,
             vips,
             no_accept,
+            no_reports,
             fib,
             transport,
             same_vrid,
@@ -128,7 +138,7 @@ impl Daemon {
         let number = self.vmacs.add((&from.name, family, mac), (link, below));
         // What is sent to one router alone needs no virtual MAC address: no switch learns it there.
         let sends = !vmac.xmit_base && from.transport.unicast_peer.is_empty();
-        Some(VirtualMac { number, net, sends })
+        Some(VirtualMac { number, net, sends, told: false })
     }
 
     /// The sync groups of the configuration.
@@ -183,6 +193,12 @@ impl Daemon {
             let tracker = self.scripts[track.script].tracker;
             self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
             slots.push(tracker);
+        }
+        for track in &from.track {
+            if let Some(tracker) = self.tracker_of(track) {
+                self.trackers[tracker].subscribe(instance, slots.len(), track.weight);
+                slots.push(tracker);
+            }
         }
         if let Some(tracker) = self.filter.tracker.filter(|_| filter::is_wanted(from)) {
             self.trackers[tracker].subscribe(instance, slots.len(), Weight::default());

@@ -1,5 +1,5 @@
 //! `no_accept`: what the firewall drops for whom, and what if it cannot (V3-110 to V3-113, V2-015,
-//! V2-018).
+//! V2-018). And a virtual MAC address that is silent while we are not MASTER.
 
 use super::firewall::Firewall;
 use super::track::{Kind, Sense, Tracker};
@@ -7,7 +7,7 @@ use super::{Daemon, Source};
 use crate::config::{Config, NoAcceptFailure, VrrpInstance};
 use crate::vrrp::event::Action;
 use crate::vrrp::tracker::Verdict;
-use crate::wire::Priority;
+use crate::wire::{Family, Priority};
 use std::io;
 
 /// The firewall, and who depends on it.
@@ -45,6 +45,17 @@ impl Daemon {
         wanted.map(element).collect()
     }
 
+    /// What keeps reports of multicast groups off the virtual MAC address of an instance, and does so
+    /// until it is MASTER. A MASTER sends them, so that switches let neighbour solicitations through
+    /// to it (V3-092). Who is no longer MASTER gives addresses up and would report that it leaves
+    /// their groups: switches would send to it what is for the next MASTER.
+    pub(super) fn no_reports(&mut self, from: &VrrpInstance, family: Family) -> Option<usize> {
+        let name = from.use_vmac.as_ref()?.name(family);
+        let element = self.filter.firewall.no_reports(name);
+        self.filter.firewall.put(element);
+        Some(element)
+    }
+
     /// Begins. `before_us`: there are virtual addresses already, so there may be rules as well.
     pub(super) fn start_filter(&mut self, before_us: bool) -> io::Result<()> {
         self.filter.firewall.start(before_us);
@@ -60,11 +71,13 @@ impl Daemon {
     pub(super) fn filter(&mut self, actions: &[(usize, Action)], what: Action) {
         for (router, _) in actions.iter().filter(|(_, action)| *action == what) {
             let it = &self.routers[*router];
-            for element in &it.no_accept {
-                match what {
-                    Action::Acquire => self.filter.firewall.put(*element),
-                    _ => self.filter.firewall.take(*element),
-                }
+            let firewall = &mut self.filter.firewall;
+            if what == Action::Acquire {
+                it.no_accept.iter().for_each(|element| firewall.put(*element));
+                it.no_reports.iter().for_each(|element| firewall.take(*element));
+            } else {
+                it.no_accept.iter().for_each(|element| firewall.take(*element));
+                it.no_reports.iter().for_each(|element| firewall.put(*element));
             }
             let failure = self.filter.firewall.failure().filter(|_| !it.no_accept.is_empty());
             if let Some(why) = failure.filter(|_| what == Action::Acquire) {

@@ -47,23 +47,27 @@ impl Daemon {
 
     /// Looks at every interface of which something was heard.
     pub(super) fn refresh_links(&mut self) {
-        let mut any = false;
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
+                self.links.settle_as_it_is(self.now, link);
+                if self.links.has_delay(link) {
+                    self.touch(Object::Link(link));
+                }
                 self.refresh_vmacs(link);
                 self.refresh_sockets(link);
                 self.refresh_routers(link);
+                self.sense_interface(link);
+                self.sense_dev(link);
                 self.restore_addresses(link);
-                any = true;
             }
         }
-        if any {
+        if self.links.take_changed() {
             self.set_routes_again();
         }
     }
 
     pub(super) fn refresh_sockets(&mut self, link: usize) {
-        let (index, up) = (self.links.get(link).index, self.links.get(link).up);
+        let (index, up) = (self.links.get(link).index, self.links.get(link).running);
         for net in
             (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
         {
@@ -123,7 +127,7 @@ impl Daemon {
     }
 
     pub(super) fn refresh_router(&mut self, number: usize) {
-        let Self { routers, links, addresses, nets, vmacs, .. } = self;
+        let Self { routers, instances, links, addresses, nets, vmacs, .. } = self;
         let it = &mut routers[number];
         let own = it.link;
         let source = it.choose_source(links, |address| addresses.is_virtual(own, address));
@@ -131,6 +135,7 @@ impl Daemon {
             it.prepare_advert(source);
         }
         let link = links.get(it.link);
+        it.tell_of_two_homes(link, &instances[it.instance].name);
         let no_vmac = it.vmac.is_some_and(|vmac| {
             nets[vmac.net].socket.is_none() || vmacs.problem(vmac.number).is_some()
         });

@@ -4,9 +4,12 @@
 //! reason to ask for everything again, not to guess.
 
 use crate::sys::netlink::{self as nl, forwarding, Builder, Netlink};
+use crate::vrrp::debounce::{self, Debounce};
+use crate::vrrp::time::Instant;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
 
 /// Our mark on the addresses that we add (IFA_PROTO): the number of VRRP's own protocol.
 pub const ADDRESS_PROTO: u8 = crate::wire::PROTOCOL;
@@ -28,6 +31,8 @@ pub struct Link {
     /// Its index; `None` while there is no interface of that name.
     pub index: Option<u32>,
     /// Up, and with a carrier.
+    pub running: bool,
+    /// The same, as far as it counts: after the delay that the interface has.
     pub up: bool,
     /// Its hardware address, if it is one of Ethernet.
     pub mac: Option<[u8; 6]>,
@@ -68,7 +73,11 @@ pub struct Links {
     buffer: Vec<u8>,
     table: Vec<Link>,
     dirty: Vec<bool>,
+    /// Those with a delay.
+    delays: Vec<Option<Debounce>>,
     refusals: Vec<Refusal>,
+    /// Some interface or address has changed, also one that nobody watches.
+    changed: bool,
     /// What is known may not be true any more.
     stale: bool,
 }
@@ -91,7 +100,9 @@ impl Links {
             buffer: Vec::with_capacity(32 * 1024),
             table: Vec::new(),
             dirty: Vec::new(),
+            delays: Vec::new(),
             refusals: Vec::new(),
+            changed: false,
             stale: false,
         })
     }
@@ -138,6 +149,7 @@ impl Links {
         }
         self.table.push(Link { name: name.to_owned(), ..Link::default() });
         self.dirty.push(true);
+        self.delays.push(None);
         self.table.len() - 1
     }
 
@@ -145,6 +157,53 @@ impl Links {
     #[must_use]
     pub fn get(&self, link: usize) -> &Link {
         &self.table[link]
+    }
+
+    /// From now on an interface counts as down, or up, only after it has been so for that long.
+    pub fn delay(&mut self, link: usize, down: Duration, up: Duration) {
+        self.delays[link] = Some(Debounce::new(down, up));
+    }
+
+    /// Whether its changes count after a delay.
+    #[must_use]
+    pub fn has_delay(&self, link: usize) -> bool {
+        self.delays[link].is_some()
+    }
+
+    /// When an interface that has changed will count as changed.
+    #[must_use]
+    pub fn settles_at(&self, link: usize) -> Option<Instant> {
+        self.delays[link]?.deadline()
+    }
+
+    /// What happens to an interface as far as its delay is concerned; true if it counts as
+    /// something else from now on.
+    pub fn settle(&mut self, now: Instant, link: usize, event: debounce::Event) -> bool {
+        let it = &mut self.table[link];
+        let before = it.up;
+        it.up = match &mut self.delays[link] {
+            Some(debounce) => {
+                debounce.handle(now, event);
+                debounce.is_up()
+            }
+            None => it.running,
+        };
+        it.up != before
+    }
+
+    /// The same, as the kernel says that the interface is.
+    pub fn settle_as_it_is(&mut self, now: Instant, link: usize) {
+        let it = &self.table[link];
+        let event = match it.index {
+            Some(_) => debounce::Event::Running(it.running),
+            None => debounce::Event::Gone,
+        };
+        self.settle(now, link, event);
+    }
+
+    /// Something has changed about it.
+    pub fn set_dirty(&mut self, link: usize) {
+        self.dirty[link] = true;
     }
 
     /// How many interfaces are watched.
@@ -156,6 +215,11 @@ impl Links {
     /// Whether something may have changed since this was last asked.
     pub fn take_dirty(&mut self, link: usize) -> bool {
         self.dirty.get_mut(link).is_some_and(std::mem::take)
+    }
+
+    /// Whether any interface or address may have changed since this was last asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// Asks for everything anew.
@@ -291,6 +355,7 @@ impl Links {
     }
 
     fn message(&mut self, kind: u16, seq: u32, body: &[u8]) {
+        self.changed |= kind != nl::NLMSG_ERROR;
         match kind {
             nl::RTM_NEWLINK => self.new_link(body),
             nl::RTM_DELLINK => self.del_link(body),
@@ -316,7 +381,7 @@ impl Links {
             }
         }
         let forwarding = forwarding::of_link(rest);
-        let up = info.flags & nl::IFF_UP != 0 && info.flags & nl::IFF_RUNNING != 0;
+        let running = info.flags & nl::IFF_UP != 0 && info.flags & nl::IFF_RUNNING != 0;
         for (link, dirty) in self.table.iter_mut().zip(&mut self.dirty) {
             let named = Some(link.name.as_str()) == name;
             if link.index == Some(info.index) && !named {
@@ -329,9 +394,9 @@ impl Links {
                     link.addresses.clear();
                 }
                 let forwarding = forwarding.unwrap_or(link.forwarding);
-                let new = (Some(info.index), up, mac, forwarding);
-                *dirty |= (link.index, link.up, link.mac, link.forwarding) != new;
-                (link.index, link.up, link.mac, link.forwarding) = new;
+                let new = (Some(info.index), running, mac, forwarding);
+                *dirty |= (link.index, link.running, link.mac, link.forwarding) != new;
+                (link.index, link.running, link.mac, link.forwarding) = new;
             }
         }
     }

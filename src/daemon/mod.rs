@@ -9,6 +9,7 @@ mod checks;
 mod children;
 mod command;
 mod fib;
+mod fifo;
 mod filter;
 mod firewall;
 mod group;
@@ -18,6 +19,7 @@ mod link;
 mod net;
 mod notify;
 mod notifying;
+mod pre;
 pub mod preflight;
 mod receive;
 mod router;
@@ -45,6 +47,8 @@ use addresses::Addresses;
 use announcer::Announcer;
 use children::Children;
 use fib::Fib;
+use fifo::lines::Line;
+use fifo::Fifo;
 use filter::Filter;
 use group::Group;
 use instance::Instance;
@@ -52,6 +56,7 @@ use link::Links;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use net::Net;
+use pre::Pres;
 use router::VirtualRouter;
 use routes::Fixed;
 use script::Script;
@@ -60,6 +65,11 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 use teller::Teller;
+use track::file::Files;
+use track::ping::Echoes;
+use track::probe::Probe;
+use track::processes::Processes;
+use track::route::Routes;
 use track::Tracker;
 use vmac::Vmacs;
 use wheel::Wheel;
@@ -78,7 +88,21 @@ enum Source {
     LinkRequests,
     Nftables,
     RouteEvents,
+    /// Routes that are tracked.
+    TrackedRoutes,
+    /// Replies to `track_ping`, of IPv6 or not.
+    Echo(bool),
+    /// Tracked files.
+    Files,
+    /// What the kernel tells of processes.
+    Processes,
     Net(usize),
+    /// A connection of `track_tcp`, by the number of its probe.
+    Tcp(usize),
+    /// A tracked process, by its number.
+    Process(u32),
+    /// A FIFO, by its number.
+    Fifo(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
 }
@@ -87,7 +111,7 @@ impl Source {
     /// A token holds the kind in its upper octet, and below it which one.
     const KIND: usize = 24;
     /// The first token of the children.
-    const CHILD: usize = 2 << Self::KIND;
+    const CHILD: usize = 3 << Self::KIND;
 
     const fn token(self) -> Token {
         Token(match self {
@@ -97,7 +121,15 @@ impl Source {
             Self::LinkRequests => 3,
             Self::Nftables => 4,
             Self::RouteEvents => 5,
+            Self::TrackedRoutes => 6,
+            Self::Echo(false) => 7,
+            Self::Echo(true) => 8,
+            Self::Files => 9,
+            Self::Processes => 10,
             Self::Net(net) => 1 << Self::KIND | net,
+            Self::Tcp(probe) => 2 << Self::KIND | probe,
+            Self::Process(pid) => 4 << Self::KIND | pid as usize,
+            Self::Fifo(fifo) => 5 << Self::KIND | fifo,
             Self::Child(token) => token,
         })
     }
@@ -110,8 +142,16 @@ impl Source {
             (0, 2) => Self::LinkEvents,
             (0, 3) => Self::LinkRequests,
             (0, 4) => Self::Nftables,
-            (0, _) => Self::RouteEvents,
+            (0, 5) => Self::RouteEvents,
+            (0, 6) => Self::TrackedRoutes,
+            (0, 9) => Self::Files,
+            (0, 10) => Self::Processes,
+            (0, echo) => Self::Echo(echo == 8),
             (1, net) => Self::Net(net),
+            (2, probe) => Self::Tcp(probe),
+            // The kernel's largest number of a process has 22 bits.
+            (4, pid) => Self::Process(pid as u32),
+            (5, fifo) => Self::Fifo(fifo),
             _ => Self::Child(token.0),
         }
     }
@@ -123,8 +163,17 @@ enum Object {
     Router(usize),
     Notify(usize),
     Check(usize),
+    Probe(usize),
+    /// An interface that has changed, and does not count as changed yet.
+    Link(usize),
+    TrackedRoutes,
+    Files,
+    Processes,
     Interfaces,
     Vmacs,
+    /// Scripts that run before addresses move.
+    Pres,
+    Fifos,
     Stop,
 }
 
@@ -133,7 +182,9 @@ enum Object {
 struct Numbers {
     notify: usize,
     check: usize,
+    probe: usize,
     single: usize,
+    link: usize,
 }
 
 /// The daemon at work.
@@ -169,8 +220,21 @@ pub struct Daemon {
     groups_moved: bool,
     /// Whom changes are told: the instances, by their numbers, then the groups.
     tellers: Vec<Teller>,
+    pres: Pres,
+    fifos: Vec<Fifo>,
+    /// Lines that wait for addresses to move.
+    held_lines: Vec<Line>,
+    /// We are stopping, and the FIFOs are open until then at most.
+    fifos_closing: Option<Instant>,
     trackers: Vec<Tracker>,
     scripts: Vec<Script>,
+    /// `track_tcp`, and behind them `track_ping`.
+    probes: Vec<Probe>,
+    first_ping: usize,
+    echoes: Echoes,
+    tracked_routes: Routes,
+    files: Files,
+    processes: Processes,
     numbers: Numbers,
     children: Children,
     announcer: Announcer,
@@ -222,8 +286,18 @@ impl Daemon {
             groups: Vec::new(),
             groups_moved: false,
             tellers: Vec::new(),
+            pres: Pres::default(),
+            fifos: Vec::new(),
+            held_lines: Vec::new(),
+            fifos_closing: None,
             trackers: Vec::new(),
             scripts: Vec::new(),
+            probes: Vec::new(),
+            first_ping: 0,
+            echoes: Echoes::default(),
+            tracked_routes: Routes::default(),
+            files: Files::default(),
+            processes: Processes::default(),
             numbers: Numbers::default(),
             children: Children::new(Source::CHILD),
             announcer: Announcer::open()?,
@@ -260,6 +334,11 @@ impl Daemon {
         self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
+        self.start_fifo_scripts();
+        self.start_tracked_routes()?;
+        self.start_probes();
+        self.start_files()?;
+        self.start_processes()?;
         let after_boot = Instant::ZERO + globals.vrrp_delay_after_boot;
         let deaf_until = after_boot.max(self.now + globals.vrrp_startup_delay);
         if deaf_until > self.now {
@@ -292,7 +371,8 @@ impl Daemon {
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         let more = self.more_link_events || self.more_route_events;
         let backlog = more || self.nets.iter().any(|net| net.backlog);
-        match self.poll.poll(events, backlog.then_some(Duration::ZERO)) {
+        let at_once = backlog || self.files.backlog || self.processes.backlog();
+        match self.poll.poll(events, at_once.then_some(Duration::ZERO)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
             Ok(()) => {}
@@ -304,7 +384,9 @@ impl Daemon {
         if backlog {
             self.receive_backlog();
         }
+        self.go_on_sensing();
         self.refresh_links();
+        self.put_routes_back();
         self.fire_timers();
         self.finish_turn();
         Ok(())
@@ -319,7 +401,14 @@ impl Daemon {
             Source::LinkRequests => self.read_refusals(),
             Source::Nftables => self.read_nftables(),
             Source::RouteEvents => self.read_route_events(),
+            Source::TrackedRoutes => self.read_tracked_routes(),
+            Source::Echo(ipv6) => self.echo_ready(ipv6),
+            Source::Files => self.files.backlog = true,
+            Source::Processes => self.processes.told(),
+            Source::Process(pid) => self.process_ended(pid),
             Source::Net(net) => self.receive(net),
+            Source::Tcp(probe) => self.tcp_ready(probe),
+            Source::Fifo(fifo) => self.fifo_writable(fifo),
             Source::Child(token) => self.child_ready(token),
         }
     }
@@ -335,9 +424,16 @@ impl Daemon {
             match object {
                 Object::Router(router) => self.router_due(router),
                 Object::Check(script) => self.check_event(script, check::Event::Timer),
+                Object::Probe(probe) => self.probe_due(probe),
+                Object::Link(link) => self.link_due(link),
+                Object::TrackedRoutes => self.routes_due(),
+                Object::Files => self.files_due(),
+                Object::Processes => self.work_on_processes(),
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
                 Object::Vmacs => self.vmacs.due(self.now),
+                Object::Pres => self.pres_due(),
+                Object::Fifos => self.fifos_due(),
                 Object::Stop => self.stop_overdue(),
             }
         }
@@ -351,6 +447,7 @@ impl Daemon {
             if let Some(vmac) = vmac {
                 self.receive(vmac.net);
             }
+            self.hurry(router);
         }
         self.feed(router, Event::Timer);
     }
@@ -379,26 +476,40 @@ impl Daemon {
     }
 
     fn number(&self, object: Object) -> usize {
-        let Numbers { notify, check, single } = self.numbers;
+        let Numbers { notify, check, probe, single, link } = self.numbers;
         match object {
             Object::Router(router) => router,
             Object::Notify(teller) => notify + teller,
             Object::Check(script) => check + script,
+            Object::Probe(number) => probe + number,
+            Object::Link(number) => link + number,
             Object::Interfaces => single,
             Object::Vmacs => single + 1,
             Object::Stop => single + 2,
+            Object::TrackedRoutes => single + 3,
+            Object::Files => single + 4,
+            Object::Processes => single + 5,
+            Object::Pres => single + 6,
+            Object::Fifos => single + 7,
         }
     }
 
     fn object(&self, number: usize) -> Object {
-        let Numbers { notify, check, single } = self.numbers;
+        let Numbers { notify, check, probe, single, link } = self.numbers;
         match number {
             _ if number < notify => Object::Router(number),
             _ if number < check => Object::Notify(number - notify),
-            _ if number < single => Object::Check(number - check),
+            _ if number < probe => Object::Check(number - check),
+            _ if number < single => Object::Probe(number - probe),
             _ if number == single => Object::Interfaces,
             _ if number == single + 1 => Object::Vmacs,
-            _ => Object::Stop,
+            _ if number == single + 2 => Object::Stop,
+            _ if number == single + 3 => Object::TrackedRoutes,
+            _ if number == single + 4 => Object::Files,
+            _ if number == single + 5 => Object::Processes,
+            _ if number == single + 6 => Object::Pres,
+            _ if number == single + 7 => Object::Fifos,
+            _ => Object::Link(number - link),
         }
     }
 
@@ -406,9 +517,12 @@ impl Daemon {
     fn set_numbers(&mut self) {
         let notify = self.routers.len();
         let check = notify + self.tellers.len();
-        let single = check + self.scripts.len();
-        self.numbers = Numbers { notify, check, single };
-        self.wheel.grow(single + 3);
+        let probe = check + self.scripts.len();
+        let single = probe + self.probes.len();
+        let link = single + 8;
+        self.numbers = Numbers { notify, check, probe, single, link };
+        // Interfaces that are named later have no delay.
+        self.wheel.grow(link + self.links.len());
     }
 
     fn deadline(&self, object: Object) -> Option<Instant> {
@@ -416,10 +530,25 @@ impl Daemon {
             Object::Router(router) => self.routers[router].core.deadline(),
             Object::Notify(teller) => self.tellers[teller].notifying.map(|it| it.deadline),
             // When we stop, nothing is checked any more.
-            Object::Check(_) if self.stopping.is_some() => None,
+            Object::Check(_)
+            | Object::Probe(_)
+            | Object::TrackedRoutes
+            | Object::Files
+            | Object::Processes
+                if self.stopping.is_some() =>
+            {
+                None
+            }
+            Object::Probe(probe) => self.probes[probe].check.deadline(),
+            Object::Link(link) => self.links.settles_at(link),
+            Object::TrackedRoutes => self.tracked_routes.due_at(),
+            Object::Files => self.files.due_at(),
+            Object::Processes => self.processes.due_at(),
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
             Object::Vmacs => self.vmacs.deadline(),
+            Object::Pres => self.pres_due_at(),
+            Object::Fifos => self.fifos_due_at(),
             Object::Stop => self.stopping,
         }
     }
@@ -436,6 +565,9 @@ impl Daemon {
     }
 
     fn feed_at(&mut self, at: Instant, router: usize, event: Event<'_>) {
+        if matches!(event, Event::Advert { .. }) {
+            self.other_is_heard(router);
+        }
         self.routers[router].core.handle(at, event, &mut self.actions);
         if let Some(group) = self.routers[router].group {
             self.watch_group(group, router);

@@ -1,9 +1,11 @@
 //! What a configuration needs of this host, checked before anything is used: a start fails, and
 //! `vipd -t` complains, for the same reasons.
 
+mod routing;
+
 use super::command::{identity, Runnable};
 use crate::config::error::{Place, Report};
-use crate::config::{Command, Config, Notify, NotifyFifo, ScriptUser};
+use crate::config::{Command, Config, Notify, NotifyFifo, ScriptUser, TrackFile, Tracked};
 use std::path::Path;
 
 /// Adds what is wrong on this host to the report: a missing or unsafe script or user is an error, a
@@ -36,13 +38,60 @@ pub fn check(config: &Config, report: &mut Report) {
             report.error(fifo.place, error);
         }
     }
+    routing::check(config, report);
     for instance in &config.vrrp_instance {
         interface(&instance.interface, instance.interface_place, report);
-        for vip in &instance.virtual_ipaddress {
+        let excluded = &instance.virtual_ipaddress_excluded;
+        for vip in instance.virtual_ipaddress.iter().chain(excluded) {
             if let Some(dev) = vip.dev.as_deref().filter(|dev| *dev != instance.interface) {
                 interface(dev, vip.dev_place, report);
             }
         }
+        for track in instance.track.iter().filter(|track| !track.implicit) {
+            match &track.tracked {
+                Tracked::Interface(name) if track.weight.value() == 0 => {
+                    interface(name, track.place, report);
+                }
+                Tracked::Interface(name) => counts_as_down(name, track.place, report),
+                Tracked::File(_)
+                | Tracked::Process(_)
+                | Tracked::Route(_)
+                | Tracked::Tcp(_)
+                | Tracked::Ping(_) => {}
+            }
+        }
+    }
+    devices(config, report);
+    for file in &config.track_file {
+        folder(file, report);
+    }
+}
+
+/// The interfaces that routes and hosts are tracked through, and those whose changes are delayed.
+fn devices(config: &Config, report: &mut Report) {
+    let routes = config.track_route.iter().map(|it| (&it.dev, it.dev_place));
+    let tcp = config.track_tcp.iter().map(|it| (&it.dev, it.dev_place));
+    let pings = config.track_ping.iter().map(|it| (&it.dev, it.dev_place));
+    for (dev, place) in routes.chain(tcp).chain(pings) {
+        if let Some(name) = dev {
+            counts_as_down(name, place, report);
+        }
+    }
+    for it in config.interface_up_down_delays.iter().filter(|it| !exists(&it.name)) {
+        let message = format!("there is no interface {} here: nothing to delay", it.name);
+        report.warning(it.place, message);
+    }
+}
+
+/// The folder of a tracked file may come later.
+fn folder(file: &TrackFile, report: &mut Report) {
+    let folder = Path::new(&file.file).parent().unwrap_or(Path::new("/"));
+    if !folder.is_dir() {
+        let message = format!(
+            "there is no folder {} here: the file counts as 0 until it appears",
+            folder.display()
+        );
+        report.warning(file.file_place, message);
     }
 }
 
@@ -64,7 +113,18 @@ fn runnable(command: &Command, default: Option<&ScriptUser>, report: &mut Report
 }
 
 fn interface(name: &str, place: Place, report: &mut Report) {
-    if !Path::new("/sys/class/net").join(name).exists() {
+    if !exists(name) {
         report.warning(place, format!("there is no interface {name} here: FAULT until it appears"));
     }
+}
+
+fn counts_as_down(name: &str, place: Place, report: &mut Report) {
+    if !exists(name) {
+        let message = format!("there is no interface {name} here: it counts as down");
+        report.warning(place, message);
+    }
+}
+
+fn exists(name: &str) -> bool {
+    Path::new("/sys/class/net").join(name).exists()
 }

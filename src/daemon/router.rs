@@ -1,7 +1,7 @@
 //! A virtual router at work, and what a transition sends, made ready before it is needed.
 
 use super::announcer::Burst;
-use super::link::Links;
+use super::link::{Link, Links};
 use super::transport::Transport;
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::vrrp::group::Stand;
@@ -34,6 +34,8 @@ pub struct VirtualRouter {
     /// What keeps packets from its virtual addresses, by number in the firewall; empty if it takes
     /// them.
     pub no_accept: Vec<usize>,
+    /// What keeps reports of multicast groups off its virtual MAC address, by number in the firewall.
+    pub no_reports: Option<usize>,
     /// Its routes, and then its rules, by number in their table.
     pub fib: Vec<usize>,
     /// How its advertisements travel.
@@ -55,6 +57,8 @@ pub struct VirtualMac {
     pub net: usize,
     /// Adverts leave from there, and not from the interface.
     pub sends: bool,
+    /// It was said that the interface has a virtual address of it, too.
+    pub told: bool,
 }
 
 /// The settings of the virtual router of a family that an instance asks for.
@@ -100,6 +104,21 @@ impl VirtualRouter {
     #[must_use]
     pub fn sends_through(&self) -> usize {
         self.vmac.filter(|vmac| vmac.sends).map_or(self.net, |vmac| vmac.net)
+    }
+
+    /// Says once that its interface, which is this one, has an address that belongs to the virtual
+    /// MAC address alone.
+    pub fn tell_of_two_homes(&mut self, below: &Link, instance: &str) {
+        let Some(vmac) = self.vmac.as_mut().filter(|vmac| !vmac.told) else { return };
+        let mut ours = self.core.settings().addresses.iter();
+        if let Some(address) = ours.find(|address| below.find(**address).is_some()) {
+            vmac.told = true;
+            log::warn!(
+                "{instance}: {address} is on {0} as well, and {0} answers for it with its own MAC \
+                 address: remove it there",
+                below.name
+            );
+        }
     }
 
     /// Makes the advertisement ready for the address that it is sent from.
@@ -148,6 +167,7 @@ impl VirtualRouter {
         let real = |address: &&super::link::Address| !is_vip(address);
         let in_use = self.core.source();
         let owner = settings.priority == crate::wire::Priority::OWNER;
+        let virtually = self.vmac.is_some_and(|vmac| vmac.sends);
         candidates()
             .filter(real)
             .find(|address| Some(address.address) == in_use)
@@ -155,5 +175,9 @@ impl VirtualRouter {
             .or_else(|| candidates().find(real))
             .or_else(|| candidates().find(|address| owner && !address.ours))
             .map(|address| address.address)
+            // What it owns may be on its virtual MAC address alone, and has to be (V3-102).
+            .or_else(|| {
+                self.core.settings().addresses.first().copied().filter(|_| owner && virtually)
+            })
     }
 }

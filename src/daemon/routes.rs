@@ -95,7 +95,7 @@ impl Daemon {
         self.addresses.flush(&mut self.links);
     }
 
-    /// Reads what was removed, and puts back what is wanted of it.
+    /// Reads what was removed.
     pub(super) fn read_route_events(&mut self) {
         let Some(events) = &mut self.fib_events else { return };
         let fib = &mut self.fib;
@@ -108,10 +108,10 @@ impl Daemon {
             }
             Err(error) => log::error!("cannot hear of routes that are removed: {error}"),
         }
-        self.put_routes_back();
     }
 
-    /// Puts back what was removed, unless that was done only just now.
+    /// Puts back what was removed, unless that was done only just now. The addresses that it needs
+    /// are there again.
     pub(super) fn put_routes_back(&mut self) {
         if self.stopping.is_some() {
             return;

@@ -73,6 +73,7 @@ pub fn settings(script: &VrrpScript) -> Settings {
         gated: script.only_while.is_some(),
         start_delay: script.start_delay,
         fault_hold: script.fault_hold,
+        is_bodiless: false,
     }
 }
 

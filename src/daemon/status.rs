@@ -1,5 +1,6 @@
 //! The state, to the log (SIGUSR1).
 
+use super::track::{Kind, Sense};
 use super::Daemon;
 use crate::vrrp::reason::Span;
 use crate::vrrp::statistics::Statistics;
@@ -19,12 +20,22 @@ impl Daemon {
             self.log_instance(instance);
         }
         for script in &self.scripts {
-            let verdict = match script.check.verdict() {
-                Verdict::Unknown => "not known yet",
-                Verdict::Up => "OK",
-                Verdict::Down => "failed",
-            };
+            let verdict = in_words(script.check.verdict());
             log::info!("status: check {}: {verdict}, {}", script.name, script.last_result());
+        }
+        for tracker in &self.trackers {
+            let says = match tracker.kind {
+                Kind::Script(_) | Kind::NoAccept => continue,
+                Kind::Tcp(probe) | Kind::Ping(probe) => self.probes[probe].last_result(),
+                Kind::File(_) | Kind::Process(_) | Kind::Interface(_) | Kind::Route(_) => {
+                    tracker.says.clone()
+                }
+            };
+            let verdict = match tracker.sense {
+                Sense::Verdict(verdict) => in_words(verdict).to_owned(),
+                Sense::Number(number) => number.to_string(),
+            };
+            log::info!("status: {}: {verdict}, {says}", tracker.label());
         }
         for net in self.nets.iter().filter(|net| net.vmac.is_none()) {
             let name = &self.links.get(net.link).name;
@@ -55,6 +66,14 @@ impl Daemon {
             );
             log::info!("status: {name}:{}", counters(router.statistics()));
         }
+    }
+}
+
+const fn in_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Unknown => "not known yet",
+        Verdict::Up => "OK",
+        Verdict::Down => "failed",
     }
 }
 

@@ -68,6 +68,7 @@ impl Daemon {
             }
             self.children.signal(owner, SIGKILL);
         }
+        self.let_all_move();
         self.stopping = Some(crate::vrrp::time::Instant::ZERO);
     }
 
@@ -75,10 +76,11 @@ impl Daemon {
     pub(super) fn stopped(&mut self) -> bool {
         let Some(until) = self.stopping else { return false };
         let late = self.now >= until;
-        let told = self.tellers.iter().all(|it| it.queue.is_idle());
-        if !late && !told {
+        let told = self.tellers.iter().all(|it| it.queue.is_idle()) && self.pres_are_idle();
+        if !late && !(told && self.fifos_closed()) {
             return false;
         }
+        self.close_fifos();
         self.release_fixed();
         // Checks that did not heed SIGTERM must not outlive us.
         let left: Vec<Owner> = self.children.owners().collect();

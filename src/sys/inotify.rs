@@ -7,15 +7,16 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// What of a folder is told: names that come, go or are written, and its own end.
-const MASK: u32 = libc::IN_CLOSE_WRITE
+/// What becomes of a folder itself.
+const ITSELF: u32 = libc::IN_DELETE_SELF | libc::IN_MOVE_SELF;
+/// What happens in it: names that come, go or are written.
+const NAMES: u32 = libc::IN_CLOSE_WRITE
     | libc::IN_CREATE
     | libc::IN_DELETE
     | libc::IN_MOVED_FROM
-    | libc::IN_MOVED_TO
-    | libc::IN_DELETE_SELF
-    | libc::IN_MOVE_SELF
-    | libc::IN_ONLYDIR;
+    | libc::IN_MOVED_TO;
+/// A folder and nothing else; what was asked for before stays.
+const HOW: u32 = libc::IN_ONLYDIR | libc::IN_MASK_ADD;
 /// Bytes of an event before its name: four fields of 32 bits.
 const HEADER: usize = 16;
 /// Room for several events; one is 16 bytes and at most 256 of a name.
@@ -52,14 +53,16 @@ impl Inotify {
         Ok(Self { fd, buffer: vec![0; BUFFER] })
     }
 
-    /// Watches a folder. The number is the folder's: the same one again if it is watched already.
+    /// Watches what becomes of a folder, and of the names in it or not. The number is the folder's:
+    /// the same one again if it is watched already.
     ///
     /// # Errors
     /// ENOENT, ENOTDIR, EACCES; ENOSPC if the user has too many watches.
-    pub fn watch(&self, folder: &Path) -> io::Result<i32> {
+    pub fn watch(&self, folder: &Path, names: bool) -> io::Result<i32> {
         let folder = CString::new(folder.as_os_str().as_bytes())?;
+        let mask = HOW | ITSELF | if names { NAMES } else { 0 };
         // SAFETY: `folder` ends with a NUL.
-        cvt(unsafe { libc::inotify_add_watch(self.fd.as_raw_fd(), folder.as_ptr(), MASK) })
+        cvt(unsafe { libc::inotify_add_watch(self.fd.as_raw_fd(), folder.as_ptr(), mask) })
     }
 
     /// Watches a folder no longer. One that is gone is not watched any more anyway.
@@ -110,37 +113,6 @@ impl AsRawFd for Inotify {
     }
 }
 
-/// Whether inotify tells all that happens in the file system of a path. It does not where others
-/// write to the same file system (NFS, SMB, FUSE, 9p), nor where files are only a picture of what
-/// the kernel knows (/proc, /sys).
-#[must_use]
-pub fn tells_all(path: &Path) -> bool {
-    const SILENT: &[u32] = &[
-        0x9fa0,      // proc
-        0x6265_6572, // sysfs
-        0x0027_e0eb, // cgroup
-        0x6367_7270, // cgroup2
-        0x6462_6720, // debugfs
-        0x7472_6163, // tracefs
-        0x6969,      // nfs
-        0x517b,      // smb
-        0xfe53_4d42, // smb2
-        0xff53_4d42, // cifs
-        0x6573_5546, // fuse
-        0x0102_1997, // 9p
-        0x00c3_6400, // ceph
-    ];
-    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return true };
-    let mut stat = std::mem::MaybeUninit::<libc::statfs>::zeroed();
-    // SAFETY: `path` ends with a NUL, and `stat` is writable until the call returns.
-    if unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) } != 0 {
-        return true;
-    }
-    // SAFETY: all-zero is valid, and a successful call has filled it in.
-    let kind = unsafe { stat.assume_init() }.f_type as u32;
-    !SILENT.contains(&kind)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,8 +144,8 @@ mod tests {
     fn what_happens_to_a_name_is_told() {
         let folder = folder("inotify");
         let mut inotify = Inotify::new().unwrap();
-        let watch = inotify.watch(&folder).unwrap();
-        assert_eq!(inotify.watch(&folder).unwrap(), watch);
+        let watch = inotify.watch(&folder, true).unwrap();
+        assert_eq!(inotify.watch(&folder, true).unwrap(), watch);
         assert!(told(&mut inotify).is_empty());
         fs::write(folder.join("a"), "1").unwrap();
         assert_eq!(told(&mut inotify), ["a"]);
@@ -192,9 +164,25 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_watched_without_its_names() {
+        let folder = folder("inotify-itself");
+        let mut inotify = Inotify::new().unwrap();
+        let watch = inotify.watch(&folder, false).unwrap();
+        fs::write(folder.join("a"), "1").unwrap();
+        assert!(told(&mut inotify).is_empty());
+        // To ask for more is to ask for both, and to ask for less changes nothing.
+        assert_eq!(inotify.watch(&folder, true).unwrap(), watch);
+        assert_eq!(inotify.watch(&folder, false).unwrap(), watch);
+        fs::remove_file(folder.join("a")).unwrap();
+        assert_eq!(told(&mut inotify), ["a"]);
+        fs::remove_dir(&folder).unwrap();
+        assert_eq!(told(&mut inotify), ["folder", "ended"]);
+    }
+
+    #[test]
     fn what_is_no_folder_cannot_be_watched() {
         let inotify = Inotify::new().unwrap();
-        let error = |path: &str| inotify.watch(Path::new(path)).unwrap_err().raw_os_error();
+        let error = |path: &str| inotify.watch(Path::new(path), true).unwrap_err().raw_os_error();
         assert_eq!(error("/nonexistent"), Some(libc::ENOENT));
         assert_eq!(error("/etc/passwd"), Some(libc::ENOTDIR));
     }
@@ -219,12 +207,5 @@ mod tests {
         assert_eq!(read(&event(libc::IN_CREATE, 4, b"a\0\0\0")), ["Name(7, [97])"]);
         assert!(read(&event(libc::IN_CREATE, 400, b"a\0\0\0")).is_empty());
         assert!(read(&[0; 15]).is_empty());
-    }
-
-    #[test]
-    fn file_systems_that_do_not_tell() {
-        assert!(!tells_all(Path::new("/proc/version")));
-        assert!(!tells_all(Path::new("/sys")));
-        assert!(tells_all(Path::new("/nonexistent")));
     }
 }

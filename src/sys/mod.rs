@@ -7,6 +7,8 @@
 
 pub mod clock;
 pub mod connect;
+pub mod fifo;
+pub mod file;
 pub mod host;
 pub mod icmp;
 pub mod inotify;

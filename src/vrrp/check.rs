@@ -27,6 +27,8 @@ pub struct Settings {
     pub start_delay: Duration,
     /// How long a failure lasts after the gate has closed.
     pub fault_hold: Duration,
+    /// A run that has timed out is over at once: nothing has to die.
+    pub is_bodiless: bool,
 }
 
 /// What happens to a check.
@@ -200,7 +202,10 @@ impl Check {
         match self.run {
             Run::None | Run::Killed => {}
             Run::Running { timeout_at } if now >= timeout_at => {
-                self.run = Run::Terminated { kill_at: now + KILL_DELAY };
+                self.run = match self.settings.is_bodiless {
+                    true => Run::None,
+                    false => Run::Terminated { kill_at: now + KILL_DELAY },
+                };
                 out.push(Action::Terminate);
                 self.result(false, out);
             }
@@ -272,6 +277,7 @@ mod tests {
         gated: false,
         start_delay: Duration::from_secs(3),
         fault_hold: Duration::from_secs(60),
+        is_bodiless: false,
     };
 
     fn at(millis: u64) -> Instant {
@@ -323,6 +329,20 @@ mod tests {
         // What the corpse says does not count.
         assert_eq!(handle(&mut check, 2100, Event::Ended { success: true }), []);
         assert_eq!(check.verdict(), Verdict::Down);
+    }
+
+    /// As `track_tcp` and `track_ping` have it by default: the timeout is the interval.
+    #[test]
+    fn what_has_nothing_to_die_is_tried_again_at_once() {
+        let settings = Settings { timeout: 2 * SECOND, is_bodiless: true, ..SETTINGS };
+        let mut check = started(settings);
+        assert_eq!(handle(&mut check, 0, Event::Timer), [Action::Run]);
+        handle(&mut check, 1, Event::Ended { success: true });
+        assert_eq!(handle(&mut check, 2500, Event::Timer), [Action::Run]);
+        assert_eq!(handle(&mut check, 4500, Event::Timer), [Action::Terminate, Action::Run]);
+        assert_eq!(check.verdict(), Verdict::Up, "one failure of two");
+        let second = handle(&mut check, 6500, Event::Timer);
+        assert_eq!(second, [Action::Terminate, Action::Verdict(Verdict::Down), Action::Run]);
     }
 
     #[test]

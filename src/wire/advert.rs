@@ -146,7 +146,8 @@ pub fn parse<'a>(meta: &Meta, message: &'a [u8]) -> Result<Advert<'a>, Discard> 
         return Err(Discard::InvalidAuthType);
     }
     let addresses = Addresses { family, bytes: addresses };
-    if addresses.is_empty() {
+    // VRRPv2 says nothing of the kind: an instance of keepalived with no_virtual_ipaddress has none.
+    if addresses.is_empty() && version == Version::V3 {
         return Err(Discard::CountZero);
     }
     let interval = match version {
@@ -203,11 +204,12 @@ impl Template {
     /// Makes the message that goes from `source` to `destination`.
     ///
     /// # Panics
-    /// If there is no address or there are more than 255, or the interval does not fit the version:
-    /// the configuration has made sure of both.
+    /// If there is no address (but for VRRPv2) or there are more than 255, or the interval does not
+    /// fit the version: the configuration has made sure of both.
     #[must_use]
     pub fn new(fields: &Fields<'_>, source: IpAddr, destination: IpAddr) -> Self {
-        assert!((1..=MAX_ADDRESSES).contains(&fields.addresses.len()));
+        let least = usize::from(fields.version == Version::V3);
+        assert!((least..=MAX_ADDRESSES).contains(&fields.addresses.len()));
         assert!(fields.interval.fits(fields.version));
         let bytes = fields.bytes();
         let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
@@ -397,6 +399,17 @@ mod tests {
         let mut message = hex("310ac80000640000");
         repair(&mut message);
         assert_eq!(refuse(&message), Discard::CountZero);
+    }
+
+    #[test]
+    fn in_version_2_there_may_be_no_address() {
+        let addresses = [];
+        let fields = Fields { addresses: &addresses, ..fields(Version::V2, &addresses) };
+        let (from, to) = (meta().source, meta().destination);
+        let mut template = Template::new(&fields, from, to);
+        let message = template.message(Priority(7), ChecksumForm::Message);
+        assert_eq!((message.len(), message[3]), (16, 0));
+        assert!(parse(&meta(), message).unwrap().addresses.is_empty());
     }
 
     #[test]

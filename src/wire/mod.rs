@@ -331,6 +331,15 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
+    fn v3_012_v2_020_virtual_mac_addresses() {
+        for vrid in [1, 10, 255] {
+            let of = |family: Family| family.virtual_mac(Vrid::new(vrid).unwrap());
+            assert_eq!(of(Family::V4), [0x00, 0x00, 0x5e, 0x00, 0x01, vrid]);
+            assert_eq!(of(Family::V6), [0x00, 0x00, 0x5e, 0x00, 0x02, vrid]);
+        }
+    }
+
+    #[test]
     fn intervals_are_what_they_say() {
         for (centis, millis, text) in
             [(1, 10, "0.01 s"), (10, 100, "0.1 s"), (100, 1000, "1 s"), (4095, 40_950, "40.95 s")]

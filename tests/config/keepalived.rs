@@ -129,7 +129,16 @@ impl Dump {
             self.word("auth_pass", &password.escape_ascii().to_string());
         }
         for vip in virtual_ipaddress {
-            self.address(vip);
+            self.address("virtual_ipaddress", vip);
+        }
+        for vip in &it.virtual_ipaddress_excluded {
+            self.address("virtual_ipaddress_excluded", vip);
+        }
+        for route in &it.virtual_routes {
+            self.word("virtual_routes", &route.line.text);
+        }
+        for rule in &it.virtual_rules {
+            self.word("virtual_rules", &rule.line.text);
         }
         for TrackScript { script, weight, place: _ } in track_script {
             self.word("track_script", &format!("{:?}", scripts[*script].name));
@@ -140,7 +149,7 @@ impl Dump {
         self.notifications(&it.notify);
     }
 
-    fn address(&mut self, vip: &VirtualIpAddress) {
+    fn address(&mut self, list: &str, vip: &VirtualIpAddress) {
         let VirtualIpAddress { address, prefix_len, dev, dev_place: _, .. } = vip;
         let VirtualIpAddress { label, brd, scope, place: _, .. } = vip;
         let mut text = format!("{address}/{prefix_len}");
@@ -154,7 +163,7 @@ impl Dump {
         {
             let _ = write!(text, " {word} {value}");
         }
-        self.word("virtual_ipaddress", &text);
+        self.word(list, &text);
     }
 
     fn announcements(&mut self, it: &VrrpInstance) {
@@ -208,6 +217,15 @@ impl Dump {
         self.globals(global_defs);
         vrrp_script.iter().for_each(|script| self.script(script));
         vrrp_instance.iter().for_each(|instance| self.instance(instance, vrrp_script));
+        for vip in &config.static_ipaddress {
+            self.address("static_ipaddress", vip);
+        }
+        for route in &config.static_routes {
+            self.word("static_routes", &route.line.text);
+        }
+        for rule in &config.static_rules {
+            self.word("static_rules", &rule.line.text);
+        }
         for group in vrrp_sync_group {
             self.line(&format!("vrrp_sync_group {:?}", group.name));
             for member in &group.group {

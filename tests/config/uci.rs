@@ -40,6 +40,7 @@ fn the_layout_of_openwrt_is_understood() {
         garp_master_delay = 2
         virtual_ipaddress = ['192.168.1.1/24 dev br-lan label br-lan:vip', '192.168.7.1',
                              '192.168.8.1/24 dev br-guests.100']
+        virtual_routes = '0.0.0.0/0 via 198.51.100.1 dev eth1'
         track_script = ['chk_dns', 'chk_wan']
         track_interface = ['eth1 weight 10']
         [interface_up_down_delays.eth1]
@@ -51,6 +52,8 @@ fn the_layout_of_openwrt_is_understood() {
         nopreempt = true
         virtual_ipaddress = '198.51.100.2/29 dev eth1 label eth1:gw'
         track_script = ['chk_dns', 'chk_wan']
+        [static_ipaddress]
+        address = '192.168.7.1 dev eth0'
     ";
     assert_eq!(config, Some(accepted(same)), "{report}");
     let said = report.to_string();
@@ -68,9 +71,7 @@ fn what_uci_leaves_out_is_kept() {
     for line in [
         "list notification_email 'root@example.org'",
         "option vrrp_startup_delay '5'",
-        "config static_ipaddress",
         "config vrrp_sync_group 'both'",
-        "list virtual_routes '0.0.0.0/0 via 198.51.100.1 dev eth1'",
         "list unicast_peer '192.168.1.3'",
         "list unicast_peer '198.51.100.4'",
         "option auth_hmac '...'",
@@ -218,15 +219,16 @@ fn habits_of_keepalived_are_taken_in_its_layout_alone() {
              \toption virtual_router_id '5'\n\toption auth_type 'PASS'\n\
              \toption auth_pass 'longer-than-eight'\n\tlist virtual_ipaddress '192.0.2.1/24'\n\
              config vrrp_instance\n\toption name 'b'\n\toption interface 'eth0'\n\
-             \toption virtual_router_id '6'\n\tlist virtual_ipaddress '2001:db8::1/64'\n"
+             \toption virtual_router_id '6'\n\toption version '2'\n\
+             \tlist virtual_ipaddress '2001:db8::1/64'\n"
         )
     };
     let read = |text: String| read("f", text.as_bytes(), &Reading::strict(Format::Uci), &|_, _| {});
     let (config, report) = read(file("globals 'globals'\n\toption enabled '1'"));
     let config = config.unwrap_or_else(|| panic!("{report}"));
-    assert_eq!(config.vrrp_instance.len(), 1);
+    assert_eq!(config.vrrp_instance.len(), 2);
     assert_eq!(config.vrrp_instance[0].auth_pass, Some(*b"longer-t"));
-    assert!(report.to_string().contains("vrrp_instance b is left out: IPv6"), "{report}");
+    assert!(report.to_string().contains("version 2 is passed over"), "{report}");
     let (config, report) = read(file("global_defs"));
     assert!(config.is_none() && report.error_count() == 2, "{report}");
 }

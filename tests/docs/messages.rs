@@ -15,6 +15,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("src/control/convert.rs", &["format!(", "usage("]),
     ("src/vrrp/reason.rs", &["write_str(", "write!(f, "]),
     ("src/daemon/act.rs", &["format!("]),
+    ("src/daemon/vmac/problem.rs", &["format!("]),
     ("src/daemon/preflight.rs", &["format!("]),
     ("src/daemon/command.rs", &["format!(", "Err("]),
 ];

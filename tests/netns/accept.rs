@@ -4,12 +4,15 @@
 use crate::lab::frames::mac_text;
 use crate::lab::injector::Injector;
 use crate::lab::process::Process;
-use crate::lab::{holds_within, poll, Host, Lab, SOON, VIP};
+use crate::lab::recorder::{Frame, Recorder};
+use crate::lab::{holds_within, poll, Host, Lab, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
 use crate::setup::{keepalived, toml, vipd, Pair, V3};
+use crate::vmac::is_up;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
+use vipd::sys::netns::interface_index;
 
 const NO_ACCEPT: &str = "version = 3\nadvert_int = 0.2\nno_accept = true";
 const PORT: u16 = 4444;
@@ -39,27 +42,33 @@ fn drops(host: &Host) -> bool {
 /// A client that knows where to send to, and ears in a router.
 struct Probe {
     client: Host,
+    scope: u32,
     from: UdpSocket,
     at: UdpSocket,
     _listener: TcpListener,
-    router: IpAddr,
+    /// An address of the router's own.
+    own: IpAddr,
 }
 
 impl Probe {
     /// Packets for the virtual address are sent to `router` by its hardware address.
     fn new(client: &Host, router: &Host) -> Self {
+        Self::towards(client, router, &[VIP.into()], router.address.into())
+    }
+
+    /// The same with other addresses: virtual ones, and one of the router's own.
+    fn towards(client: &Host, router: &Host, vips: &[IpAddr], own: IpAddr) -> Self {
         let mac = mac_text(router.mac);
-        let known =
-            |address: Ipv4Addr| format!("neighbour replace {address} lladdr {mac} dev eth0");
-        client.ip(&[&known(VIP), &known(router.address)]);
+        for address in [vips, &[own]].concat() {
+            client.ip(&[&format!("neighbour replace {address} lladdr {mac} dev eth0")]);
+        }
         let (at, listener) = router.namespace.run(|| {
             let at = UdpSocket::bind(("::", PORT)).expect("the port is free");
             (at, TcpListener::bind(("::", PORT)).expect("the port is free"))
         });
         at.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
         let from = client.namespace.run(|| UdpSocket::bind(("::", 0)).expect("a port"));
-        let router = router.address.into();
-        Self { client: client.clone(), from, at, _listener: listener, router }
+        Self { client: client.clone(), scope: scope(client), from, at, _listener: listener, own }
     }
 
     /// Whether a datagram for an address is delivered in the router. One for its own address follows
@@ -69,7 +78,7 @@ impl Probe {
             self.send(address, b"virtual");
             let mut heard = false;
             poll(SOON, "what is sent to its own address arrives", || {
-                self.send(self.router, b"own");
+                self.send(self.own, b"own");
                 let mut buffer = [0; 16];
                 while let Ok(length) = self.at.recv(&mut buffer) {
                     match &buffer[..length] {
@@ -84,7 +93,15 @@ impl Probe {
     }
 
     fn send(&self, to: IpAddr, bytes: &[u8]) {
-        self.from.send_to(bytes, mapped(to)).expect("the route exists");
+        self.from.send_to(bytes, self.place(to)).expect("the route exists");
+    }
+
+    /// An address for a socket of both families.
+    fn place(&self, address: IpAddr) -> SocketAddrV6 {
+        match address {
+            IpAddr::V4(address) => SocketAddrV6::new(address.to_ipv6_mapped(), PORT, 0, 0),
+            IpAddr::V6(address) => SocketAddrV6::new(address, PORT, 0, self.scope),
+        }
     }
 
     fn ping(&self, address: IpAddr) -> bool {
@@ -94,7 +111,7 @@ impl Probe {
     /// Whether a connection comes about; if not, nothing at all is answered.
     fn tcp(&self, address: IpAddr) -> bool {
         let second = Duration::from_secs(1);
-        let to = (address, PORT).into();
+        let to = self.place(address).into();
         match self.client.namespace.run(|| TcpStream::connect_timeout(&to, second)) {
             Ok(_) => true,
             Err(error) if error.kind() == ErrorKind::TimedOut => false,
@@ -114,23 +131,20 @@ impl Probe {
         assert!(!self.udp(address), "no datagram is delivered");
         assert!(!self.ping(address), "no ping is answered");
         assert!(!self.tcp(address), "no connection comes about");
-        assert!(holds_within(SOON, || self.ping(self.router)), "its own address is answered");
-        assert!(holds_within(SOON, || self.tcp(self.router)), "on every port");
+        assert!(holds_within(SOON, || self.ping(self.own)), "its own address is answered");
+        assert!(holds_within(SOON, || self.tcp(self.own)), "on every port");
     }
 }
 
-/// An address for a socket of both families.
-fn mapped(address: IpAddr) -> (IpAddr, u16) {
-    match address {
-        IpAddr::V4(address) => (address.to_ipv6_mapped().into(), PORT),
-        IpAddr::V6(_) => (address, PORT),
-    }
+/// The interface of every host: a link-local address means nothing without it.
+fn scope(host: &Host) -> u32 {
+    host.namespace.run(|| interface_index("eth0").expect("it is there"))
 }
 
 /// Whether one of a few pings is answered.
 fn ping(client: &Host, address: IpAddr) -> bool {
     let mut ping = client.namespace.command(Path::new("ping"));
-    ping.args(["-q", "-n", "-c", "3", "-i", "0.2", "-W", "1", &address.to_string()]);
+    ping.args(["-q", "-n", "-c", "3", "-i", "0.2", "-W", "1", "-I", "eth0", &address.to_string()]);
     ping.output().expect("ping can be run").status.success()
 }
 
@@ -231,11 +245,53 @@ fn v3_113_v2_018_packets_for_the_address_are_not_forwarded() {
         probe.client.ip(&[&format!("route add {} via {}", other.address, a.address)]);
         let at = other.namespace.run(|| UdpSocket::bind(("::", PORT)).expect("the port is free"));
         at.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
-        let elsewhere = Probe { router: other.address.into(), at, ..probe };
+        let elsewhere = Probe { own: other.address.into(), at, ..probe };
         match forwarded {
             true => assert!(holds_within(SOON, || elsewhere.udp(VIP.into()))),
             false => assert!(!elsewhere.udp(VIP.into())),
         }
+    }
+}
+
+/// Both virtual addresses of IPv6, and addresses of the hosts to go with them.
+fn alone_v6(config: &str) -> (Lab, Host, Process, Probe) {
+    let lab = Lab::new();
+    let (a, client) = (lab.host("a", "10.77.0.1/24"), lab.host("client", "10.77.0.200/24"));
+    let own = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 1);
+    a.ip(&[&format!("address add {own}/64 dev eth0 nodad")]);
+    client.ip(&["address add 2001:db8:77::200/64 dev eth0 nodad"]);
+    let vips = format!("\"{VIP_LOCAL}/64\", \"{VIP_GLOBAL}/64\"");
+    let process = lab.vipd(vipd(), &a, &config.replace(&format!("\"{VIP}/24\""), &vips));
+    process.wait_log("vip: BACKUP -> MASTER", SOON);
+    let vips = [VIP_LOCAL.into(), VIP_GLOBAL.into()];
+    poll(SOON, "the addresses are there", || vips.iter().all(|vip| a.holds(*vip)));
+    let probe = Probe::towards(&client, &a, &vips, own.into());
+    (lab, a, process, probe)
+}
+
+#[test]
+fn v3_110_ipv6_accept_is_the_default() {
+    let (_lab, a, _process, probe) = alone_v6(&toml(100, V3));
+    for vip in [VIP_LOCAL, VIP_GLOBAL] {
+        probe.assert_accepted(vip.into());
+    }
+    assert_eq!(ruleset(&a), "");
+}
+
+#[test]
+fn v3_111_v3_112_ipv6_nothing_but_neighbour_discovery_is_answered() {
+    let (_lab, a, _process, probe) = alone_v6(&toml(100, NO_ACCEPT));
+    let rules = ruleset(&a);
+    assert!(rules.contains(&format!("elements = {{ \"eth0\" . {VIP_LOCAL} }}")), "{rules}");
+    assert!(rules.contains(&format!("elements = {{ {VIP_GLOBAL} }}")), "{rules}");
+    let injector = Injector::open(&probe.client);
+    for vip in [VIP_LOCAL, VIP_GLOBAL] {
+        probe.assert_dropped(vip.into());
+        assert_eq!(injector.holders(vip), [a.mac]);
+        // What the rules would drop, were it not neighbour discovery: it is sent to the address.
+        let wait = Duration::from_millis(300);
+        let there = || injector.probe(vip, a.mac, wait).iter().any(|it| it.mac == a.mac);
+        poll(SOON, "the router says that it is still there", there);
     }
 }
 
@@ -258,6 +314,55 @@ fn v3_074_the_rules_are_where_the_master_is() {
     a.wait_log("vip: BACKUP -> MASTER", SOON);
     b.wait_log("vip: MASTER -> BACKUP", SOON);
     poll(SOON, "the rules went with it", || drops(&pair.a) && !drops(&pair.b));
+}
+
+/// Reports of multicast groups, with the hardware address that they come from.
+fn reports(frames: &[Frame]) -> Vec<(u64, Vec<u8>)> {
+    let igmp = |bytes: &[u8]| bytes[12..14] == [8, 0] && bytes.get(23) == Some(&2);
+    // Behind a header with an option for routers.
+    let mld = |bytes: &[u8]| {
+        bytes[12..14] == [0x86, 0xdd]
+            && bytes.get(20) == Some(&0)
+            && bytes.get(62).is_some_and(|kind| [131, 132, 143].contains(kind))
+    };
+    let is_report = |frame: &&Frame| igmp(&frame.bytes) || mld(&frame.bytes);
+    let about = |frame: &Frame| (frame.at, frame.source().to_vec());
+    frames.iter().filter(is_report).map(about).collect()
+}
+
+/// Who gives the addresses up leaves their groups, and would say so with the virtual MAC address: a
+/// switch would take that for the way to the MASTER. As MASTER it says which groups it is in.
+#[test]
+fn reports_of_groups_come_from_the_virtual_mac_of_the_master_alone() {
+    let vips = format!("\"{VIP_LOCAL}/64\", \"{VIP_GLOBAL}/64\"");
+    let more = format!("{V3}\nuse_vmac = true");
+    let config = |priority| toml(priority, &more).replace(&format!("\"{VIP}/24\""), &vips);
+    let pair = Pair::new();
+    let frames = Recorder::open(&pair.lab, &pair.a);
+    let a = pair.start_a(&config(100));
+    let of_vmac = |frames: Vec<Frame>| {
+        reports(&frames).into_iter().filter(|(_, mac)| mac[..5] == [0, 0, 0x5e, 0, 2]).collect()
+    };
+    let became = a.wait_log("vip: BACKUP -> MASTER", SOON).at;
+    poll(SOON, "the MASTER reports", || {
+        let reports: Vec<_> = of_vmac(frames.after(became));
+        !reports.is_empty()
+    });
+    // So many packets, by the counters of the rules.
+    let dropped = || {
+        let mut nft = pair.a.namespace.command(Path::new("nft"));
+        let output = nft.args(["list", "chain", "inet", "vipd", "output"]).output();
+        let text = String::from_utf8(output.expect("nft can be run").stdout).expect("text");
+        let counters = text.split("packets ").skip(1).filter_map(|rest| rest.split(' ').next());
+        counters.filter_map(|packets| packets.parse::<u32>().ok()).sum::<u32>()
+    };
+    let before = dropped();
+    let _b = pair.start_b(&config(200));
+    let over = a.wait_log("vip: MASTER -> BACKUP", SOON).at;
+    poll(SOON, "it would have reported", || dropped() > before);
+    poll(SOON, "its interface is down", || !is_up(&pair.a, "vrrp6.51"));
+    let late: Vec<(u64, Vec<u8>)> = of_vmac(frames.after(over));
+    assert_eq!(late, []);
 }
 
 /// What is not to be accepted is not accepted either when nobody is there to say so.

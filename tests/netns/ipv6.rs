@@ -2,7 +2,7 @@
 //! addresses of the kernel.
 
 use crate::lab::capture::{dissect, Capture};
-use crate::lab::frames::Message;
+use crate::lab::frames::{mac_text, Message};
 use crate::lab::frames6::{self, solicited_node, Envelope, Neighbour};
 use crate::lab::injector::Injector;
 use crate::lab::process::Process;
@@ -309,7 +309,7 @@ fn a_virtual_address_of_128_bits_is_deprecated() {
 
 /// While the kernel asks whether somebody else has the link-local address, nothing is sent.
 #[test]
-fn v3_007_a_link_local_address_that_is_tentative_is_waited_for() {
+fn v3_007_v3_104_a_link_local_address_that_is_tentative_is_waited_for() {
     let lab = Lab::new();
     let a = lab.unplugged("a", "10.77.0.1/24");
     a.namespace.set("ipv6/conf/default/accept_dad", "1");
@@ -323,6 +323,7 @@ fn v3_007_a_link_local_address_that_is_tentative_is_waited_for() {
     let advert = tap.wait_advert(0, SOON);
     assert!(advert.at > ready.at, "nothing before");
     assert_eq!(advert.source, a.link_local);
+    assert!(tap.wait_announcement(0, VIP_GLOBAL, SOON) >= advert.at, "nor announced");
 }
 
 /// Somebody else has it: it is never used.
@@ -421,4 +422,31 @@ fn without_a_link_local_virtual_address() {
     pair.hears_a.wait_adverts(wall_clock(), 8, SOON);
     assert!(pair.hears_b.adverts().is_empty());
     assert_eq!(b.lines("discarding").len(), 0);
+}
+
+/// Where a host is now is believed without having been asked, in either state.
+#[test]
+fn v3_107_unsolicited_neighbour_advertisements_are_taken() {
+    let pair = Pair::new();
+    let host = pair.lab.host("host", "10.77.0.200/24");
+    let injector = Injector::open(&host);
+    let (a, b) = (pair.start_a(&toml_v6(150, V3_INT)), pair.start_b(&toml_v6(100, V3_INT)));
+    a.wait_log("vip: BACKUP -> MASTER", SOON);
+    b.wait_log("vip: INIT -> BACKUP", SOON);
+    let moved = [2, 0, 0, 0, 0x77, 0x99];
+    for router in [&pair.a, &pair.b] {
+        // It has been spoken with.
+        let neighbour =
+            format!("neigh replace {} lladdr 02:00:00:00:77:98 dev eth0", host.link_local);
+        router.ip(&[&format!("{neighbour} nud stale")]);
+        poll(SOON, "its new place is known", || {
+            injector.send(&vipd::wire::announce::neighbour_advertisement(
+                moved,
+                host.link_local,
+                false,
+            ));
+            let table = router.namespace.ip_output(&["-6", "neigh", "show", "dev", "eth0"]);
+            table.contains(&format!("{} lladdr {}", host.link_local, mac_text(moved)))
+        });
+    }
 }

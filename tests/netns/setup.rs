@@ -51,6 +51,12 @@ pub fn toml_v6(priority: u8, more: &str) -> String {
     toml(priority, more).replace(&format!("\"{VIP}/24\""), &addresses)
 }
 
+/// A configuration with one instance of both families.
+pub fn toml_both(priority: u8, more: &str) -> String {
+    let addresses = format!("\"{VIP}/24\", \"{VIP_LOCAL}/64\", \"{VIP_GLOBAL}/64\"");
+    toml(priority, more).replace(&format!("\"{VIP}/24\""), &addresses)
+}
+
 /// keepalived with both virtual addresses of IPv6.
 pub fn keepalived_v6(priority: u8, more: &str) -> String {
     let addresses = format!("{VIP_LOCAL}/64\n{VIP_GLOBAL}/64");

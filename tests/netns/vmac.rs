@@ -4,7 +4,7 @@ use crate::lab::frames::{checksum, Arp, Envelope, Message, BROADCAST};
 use crate::lab::injector::Injector;
 use crate::lab::recorder::{Frame, Recorder};
 use crate::lab::{poll, wall_clock, Host, Lab, SOON, VIP};
-use crate::setup::{counter, keepalived, toml, Pair, V3, VRID};
+use crate::setup::{counter, toml, Pair, V3, VRID};
 use std::cell::Cell;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -281,53 +281,4 @@ fn a_group_of_both_kinds() {
             injector.holders(VIP) == [mac(&pair.a, vmac)]
         });
     }
-}
-
-/// keepalived says this when it becomes MASTER and when it follows somebody else.
-const MASTER: &str = "Entering MASTER STATE";
-const BACKUP: &str = "Entering BACKUP STATE";
-
-#[test]
-fn with_keepalived_as_the_other_router() {
-    let pair = Pair::new();
-    let client = pair.lab.host("c", "10.77.0.3/24");
-    let injector = Injector::open(&client);
-    let conf = keepalived(120, "version 3\nadvert_int 0.2\nuse_vmac");
-    let other = pair.lab.keepalived(&pair.a, &conf);
-    other.wait_log(MASTER, SOON);
-    let ours = pair.start_b(&with_vmac(100));
-    ours.wait_log("vip: INIT -> BACKUP", SOON);
-    pair.hears_a.wait_adverts(wall_clock(), 5, SOON);
-    assert!(pair.hears_b.adverts().is_empty(), "it follows the better one");
-    assert_eq!(injector.holders(VIP), [VMAC]);
-
-    let mark = ours.mark();
-    other.signal("TERM");
-    other.wait_end(SOON);
-    ours.wait_log_after(mark, "vip: BACKUP -> MASTER: 10.77.0.1 resigned", SOON);
-    pair.lab.wait_holder(&pair.b, SOON);
-    assert_eq!(injector.holders(VIP), [VMAC]);
-
-    let other = pair.lab.keepalived(&pair.a, &conf);
-    other.wait_log(MASTER, SOON);
-    ours.wait_log("vip: MASTER -> BACKUP: 10.77.0.1 has priority 120, higher", SOON);
-    pair.lab.wait_holder(&pair.a, SOON);
-    ours.signal("TERM");
-    assert!(ours.wait_end(SOON).success());
-
-    // And the other way round.
-    let mark = other.mark();
-    let ours = pair.start_b(&with_vmac(150));
-    ours.wait_log("vip: BACKUP -> MASTER: 10.77.0.1 has priority 120, lower", SOON);
-    other.wait_log_after(mark, BACKUP, SOON);
-    pair.lab.wait_holder(&pair.b, SOON);
-    let mark = other.mark();
-    ours.kill();
-    other.wait_log_after(mark, MASTER, SOON);
-    let ours = pair.start_b(&with_vmac(150));
-    ours.wait_log("vip: BACKUP -> MASTER", SOON);
-    pair.lab.wait_holder(&pair.b, SOON);
-    assert_eq!(injector.holders(VIP), [VMAC]);
-    assert_eq!(ours.lines("discarding").len(), 0);
-    assert!(pair.hears_a.refused().is_empty() && pair.hears_b.refused().is_empty());
 }

@@ -1,7 +1,9 @@
 //! The interfaces of virtual MAC addresses: made, found again, removed, and who gets in the way.
 
+use crate::lab::frames::Arp;
 use crate::lab::injector::Injector;
 use crate::lab::process::Process;
+use crate::lab::recorder::{Frame, Recorder};
 use crate::lab::{poll, wall_clock, Host, Lab, SOON, VIP};
 use crate::setup::{toml, vipd, V3};
 use crate::vmac::{is_up, link, wait_down, with_vmac, DEVICE, VMAC};
@@ -17,7 +19,7 @@ fn alone() -> (Lab, Host, Process) {
 
 fn start(lab: &Lab, a: &Host, toml: &str) -> Process {
     let process = lab.vipd(vipd(), a, toml);
-    process.wait_log("vip: BACKUP -> MASTER", SOON);
+    process.wait_log(" -> MASTER: ", SOON);
     lab.wait_holder(a, SOON);
     process
 }
@@ -161,6 +163,39 @@ fn a_name_that_somebody_else_has() {
     lab.wait_holder(&a, SOON);
 }
 
+/// As in a container: the interface is a macvlan itself.
+#[test]
+fn on_top_of_a_macvlan() {
+    let lab = Lab::new();
+    let a = lab.unplugged("a", "10.77.0.1/24");
+    lab.plug(&a);
+    // It is on the same segment, and would answer for every address of the host.
+    a.namespace.set("ipv4/conf/eth0/arp_ignore", "1");
+    a.ip(&[
+        "link add mv0 link eth0 address 02:00:00:00:77:77 type macvlan mode bridge",
+        "address add 10.77.0.1/24 dev mv0",
+        "link set mv0 up",
+    ]);
+    let toml = with_vmac(100).replace("eth0", "mv0");
+    let process = start(&lab, &a, &toml);
+    let client = lab.host("c", "10.77.0.3/24");
+    let injector = Injector::open(&client);
+    assert_eq!(injector.holders(VIP), [VMAC]);
+    process.signal("KILL");
+    process.wait_end(SOON);
+    let process = start(&lab, &a, &toml);
+    assert_eq!(injector.holders(VIP), [VMAC]);
+    let better = lab.vipd(vipd(), &lab.host("b", "10.77.0.2/24"), &with_vmac(150));
+    better.wait_log("vip: BACKUP -> MASTER", SOON);
+    process.wait_log("vip: MASTER -> BACKUP: 10.77.0.2 has priority 150", SOON);
+    wait_down(&a);
+    better.signal("TERM");
+    process.wait_log("vip: BACKUP -> MASTER: 10.77.0.2 resigned", SOON);
+    a.ip(&["link delete mv0"]);
+    process.wait_log("-> FAULT: mv0 ", SOON);
+    poll(SOON, "it is removed", || link(&a, DEVICE).is_empty());
+}
+
 /// The port of a bridge cannot have one.
 #[test]
 fn an_interface_that_can_have_none() {
@@ -169,7 +204,7 @@ fn an_interface_that_can_have_none() {
     a.ip(&["link add bridge0 type bridge", "link set eth0 master bridge0"]);
     let process = lab.vipd(vipd(), &a, &with_vmac(100));
     process.wait_log("vip: INIT -> FAULT: cannot make vrrp.51 on eth0: ", SOON);
-    process.wait_log("is eth0 a port of a bridge or a bond?", SOON);
+    process.wait_log("is that a port of a bridge or a bond?", SOON);
     process.signal("TERM");
     assert!(process.wait_end(SOON).success());
 }
@@ -249,4 +284,39 @@ fn somebody_sets_it_up_on_a_backup() {
         wait_down(&a);
     }
     assert_eq!(lab.holders(VIP), ["b"]);
+}
+
+/// An owner whose address is nowhere but on its virtual MAC address: not even when it starts does
+/// anybody hear of another one.
+#[test]
+fn v3_102_an_owner_never_shows_its_own_mac() {
+    let lab = Lab::new();
+    let a = lab.unplugged("a", "10.77.0.1/24");
+    lab.plug(&a);
+    let frames = Recorder::open(&lab, &a);
+    let tap = lab.tap(&a);
+    let process = start(&lab, &a, &with_vmac(255));
+    for advert in tap.wait_adverts(0, 3, SOON) {
+        advert.assert_envelope(VMAC, VIP);
+    }
+    let client = lab.host("c", "10.77.0.3/24");
+    assert_eq!(Injector::open(&client).holders(VIP), [VMAC]);
+    let other = lab.host("d", "10.77.0.4/24");
+    let mut ping = a.namespace.command("ping".as_ref());
+    ping.args(["-q", "-c", "1", "-W", "5", &other.address.to_string()]);
+    assert!(ping.output().expect("ping can be run").status.success());
+    let arps: Vec<Arp> = frames.after(0).iter().filter_map(Frame::arp).collect();
+    assert!(arps.len() >= 2 && arps.iter().all(|arp| arp.sender_mac == VMAC), "{arps:?}");
+    process.signal("TERM");
+    assert!(process.wait_end(SOON).success());
+    assert_eq!(
+        tap.adverts().last().map(|last| (last.priority, last.source)),
+        Some((0, VIP.into()))
+    );
+
+    // On the interface itself it would be answered for with the wrong one: that is told.
+    a.ip(&[&format!("address add {VIP}/24 dev eth0")]);
+    let process = start(&lab, &a, &with_vmac(255));
+    process.wait_log("vip: 10.77.0.100 is on eth0 as well, and eth0 answers for it", SOON);
+    process.wait_log("remove it there", SOON);
 }

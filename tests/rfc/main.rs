@@ -9,6 +9,7 @@ mod election;
 mod fields;
 mod group;
 mod initialize;
+mod ipv6;
 mod master;
 mod receive;
 mod remarks;

@@ -16,7 +16,8 @@ pub enum Proof {
 
 use Proof::{InNamespaces, NotApplicable, NotYet, Tested};
 
-const IPV6: Proof = NotYet("IPv6");
+const ADVERTISEMENTS: Proof =
+    NotYet("that is radvd's or odhcpd's work, which a notify script starts and stops");
 const VIRTUAL_MAC: Proof = NotYet("virtual MAC address");
 const CONFIGURATION: Proof = NotYet("a test of the configuration");
 const DUAL: Proof = NotYet("version 2 and 3 together");
@@ -33,7 +34,7 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v3_009", "IPv6: with hop limit 255", InNamespaces),
     ("v3_010", "IPv6: another hop limit is refused", InNamespaces),
     ("v3_011", "adverts come from the virtual MAC address", InNamespaces),
-    ("v3_012", "which is 00-00-5E-00-01-VRID", InNamespaces),
+    ("v3_012", "which is 00-00-5E-00-01-VRID", Tested),
     ("v3_013", "only to the group", InNamespaces),
     ("v3_014", "own adverts are not heard", InNamespaces),
     ("v3_015", "version 3", Tested),
@@ -79,7 +80,7 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v3_066", "a higher priority waits less", Tested),
     ("v3_070", "a BACKUP answers no ARP", InNamespaces),
     ("v3_071", "IPv6: nor neighbour solicitations", InNamespaces),
-    ("v3_072", "IPv6: nor sends router advertisements", IPV6),
+    ("v3_072", "IPv6: nor sends router advertisements", NotApplicable("we send none in any state")),
     ("v3_073", "nor takes frames for the virtual MAC address", InNamespaces),
     ("v3_074", "nor packets for the virtual addresses", InNamespaces),
     ("v3_075", "a BACKUP stops in silence", Tested),
@@ -105,23 +106,27 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v3_095", "the frame around them may", NotApplicable("a note, not a requirement")),
     ("v3_096", "IPv6: member of the solicited-node group", InNamespaces),
     ("v3_097", "IPv6: solicitations are answered with the R flag", InNamespaces),
-    ("v3_098", "IPv6: never with the physical MAC address", IPV6),
-    ("v3_099", "IPv6: own solicitations carry the virtual MAC address", IPV6),
-    ("v3_100", "IPv6: router advertisements", IPV6),
+    ("v3_098", "IPv6: never with the physical MAC address", InNamespaces),
+    ("v3_099", "IPv6: own solicitations carry the virtual MAC address", InNamespaces),
+    ("v3_100", "IPv6: router advertisements", ADVERTISEMENTS),
     ("v3_101", "IPv6: no interface identifier from the virtual MAC address", InNamespaces),
-    ("v3_102", "an owner never announces the physical MAC address", VIRTUAL_MAC),
+    ("v3_102", "an owner never announces the physical MAC address", InNamespaces),
     ("v3_103", "nothing is announced before interface and address are there", Tested),
-    ("v3_104", "IPv6: the same", IPV6),
+    ("v3_104", "IPv6: the same", InNamespaces),
     ("v3_105", "an address added to a MASTER is announced", NotYet("reload")),
     ("v3_106", "IPv6: an owner may skip DAD", InNamespaces),
-    ("v3_107", "IPv6: unsolicited neighbour advertisements are taken", IPV6),
-    ("v3_108", "proxy ARP answers carry the virtual MAC address", VIRTUAL_MAC),
+    ("v3_107", "IPv6: unsolicited neighbour advertisements are taken", InNamespaces),
+    (
+        "v3_108",
+        "proxy ARP answers carry the virtual MAC address",
+        NotApplicable("vipd sets up no proxy ARP"),
+    ),
     ("v3_109", "frames to the virtual MAC address are forwarded", InNamespaces),
     ("v3_110", "packets to the virtual addresses are accepted", InNamespaces),
     ("v3_111", "unless accept mode is off", InNamespaces),
-    ("v3_112", "IPv6: but never neighbour discovery", IPV6),
+    ("v3_112", "IPv6: but never neighbour discovery", InNamespaces),
     ("v3_113", "and they are not forwarded in a circle", InNamespaces),
-    ("v3_114", "the source of ICMP redirects", VIRTUAL_MAC),
+    ("v3_114", "the source of ICMP redirects", NotYet("sending redirects")),
     ("v3_115", "log in at a router's own address", NotApplicable("advice to people")),
     ("v3_116", "several owners are worth a remark", Tested),
     ("v3_117", "so are equal priorities", Tested),
@@ -149,7 +154,7 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v2_017", "ARP answers carry the virtual MAC address", InNamespaces),
     ("v2_018", "packets to the virtual addresses are not forwarded", InNamespaces),
     ("v2_019", "preemption", Tested),
-    ("v2_020", "virtual MAC address", InNamespaces),
+    ("v2_020", "virtual MAC address", Tested),
     ("v2a_01", "authentication is the virtual router's", Tested),
     ("v2a_02", "the password is compared whole", Tested),
     ("v2a_03", "no default, no more than 8 octets", CONFIGURATION),

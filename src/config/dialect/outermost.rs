@@ -27,7 +27,8 @@ pub(super) const TABLES: &[Table] = &[rows! { "":
     "interface_up_down_delays" List          Differs,
         "without an up delay it is as long as the down delay, as the manual of keepalived says";
     "garp_group"               Section       Later, PACE;
-    "static_ipaddress"         List          Same, "";
+    "static_ipaddress"         List          Differs,
+        "without dev an address goes to eth0, whatever default_interface says";
     "static_routes"            List          Differs, "as virtual_routes";
     "static_rules"             List          Differs, "as virtual_rules";
     "track_group"              NamedSection  Later, STATIC;

@@ -6,10 +6,10 @@ use super::{Table, STATIC};
 const DIRECT: &str = "without via it is link, as ip(8) has it, and not global";
 const FIRST: &str = "a route that is no unicast has no via, dev or nexthop";
 const HEXADECIMAL: &str = "a hexadecimal number, no name";
-const LEFT_OUT: &str = "a route with it is left out";
-const MARK: &str = "1 to 255, or a common name; it holds without no_track, too. Without it 112 \
-                    marks what is ours";
-const RULE_LEFT_OUT: &str = "a rule with it is left out";
+const LEFT_OUT: &str = "no route with it is set";
+const MARK: &str = "1 to 255, or a common name; it holds without no_track, too; 112 marks what \
+                    has none";
+const RULE_LEFT_OUT: &str = "no rule with it is set";
 
 const VIRTUAL_ROUTES: Table = rows! { "virtual_routes":
     "to"                         Line     Same, "";

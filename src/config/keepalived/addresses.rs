@@ -63,6 +63,28 @@ pub fn addresses(value: &mut Value, report: &mut Report) {
     });
 }
 
+/// A static address that names no interface goes to the first of Ethernet.
+pub fn default_dev(value: &mut Value, report: &mut Report) {
+    const DEFAULT: &str = "eth0";
+    let Data::List(items) = &mut value.data else {
+        return;
+    };
+    for item in items {
+        let Data::Line(words) = &mut item.data else {
+            continue;
+        };
+        let Some(address) = words.first().filter(|_| !words.iter().any(|it| it.text == "dev"))
+        else {
+            continue;
+        };
+        let message = format!("{} goes to {DEFAULT}, as with keepalived", address.text);
+        report.warning(address.place, message).help("write dev INTERFACE behind it");
+        let word = |text: &str| Word { text: text.into(), place: address.place };
+        let dev = [word("dev"), word(DEFAULT)];
+        words.extend(dev);
+    }
+}
+
 /// keepalived takes 32 for a length that is none.
 fn longest(word: &mut Word, report: &mut Report) {
     let Some((address, len)) = word.text.split_once('/') else {

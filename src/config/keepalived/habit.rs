@@ -146,7 +146,7 @@ mod tests {
     fn words_in_the_wrong_place_have_a_home() {
         for (word, expected) in [
             ("virtual_router_id", Some("it belongs into vrrp_instance")),
-            ("weight", Some("it belongs into track_script or vrrp_script")),
+            ("weight", Some("it belongs into track_script or track_interface")),
             ("vrrp_script", Some("it stands outside of any section")),
             ("real_server", Some("it belongs into a virtual_server, which")),
             ("xyzzy", None),

@@ -1,7 +1,7 @@
 //! What keepalived makes of values that vipd would not take: harmless ones are put right, as it does,
 //! and told.
 
-use super::addresses::{address_words, addresses, is_ipv6};
+use super::addresses::{address_words, addresses, default_dev, is_ipv6};
 use super::checks::{first_of_a_name, late, tracked};
 use super::routes::routes;
 use crate::config::error::{quote, Place, Report};
@@ -37,6 +37,7 @@ pub fn translate(tree: &mut Tree, report: &mut Report) {
     for entry in fixed.flat_map(|section| &mut section.entries) {
         address_words("static_ipaddress", &mut entry.value, left_out, report);
         addresses(&mut entry.value, report);
+        default_dev(&mut entry.value, report);
     }
     routes(tree, report);
 }

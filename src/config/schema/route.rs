@@ -183,7 +183,7 @@ fn destination(word: &Word, draft: &mut Draft, words: &mut Words<'_, '_>) -> Opt
     let is_one = matches!(word.text.as_str(), "default" | "any" | "all")
         || word.text.starts_with(|c: char| c.is_ascii_digit() || c == ':')
         || word.text.contains([':', '/']);
-    if !is_one {
+    if !is_one && draft.kind.is_none() {
         words.unknown(&word, "");
         return None;
     }

@@ -4,13 +4,14 @@ use super::settings::Settings;
 use super::value::{describe, is_interface, time, truth};
 use crate::config::error::{quote, Report};
 use crate::config::tree::{Data, Value, Word};
-use crate::config::{UseVmac, VrrpInstance};
+use crate::config::{UseVmac, VirtualIpAddress, VrrpInstance};
 use crate::wire::Family;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 /// The longest `vmac_prefix`: `.255` and the 6 of IPv6 follow.
 const PREFIX: usize = 10;
+const DEFAULT_PREFIX: &str = "vrrp";
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Reads `use_vmac` of an instance. Names that are not written are given by [`name`].
@@ -95,17 +96,13 @@ fn mac(word: &Word, vrid: u8, report: &mut Report) -> Option<[u8; 6]> {
         _ => None,
     };
     let wrong = match mac {
-        None => "6 octets, or 5 and the virtual_router_id is the last",
-        Some([first, ..]) if first & 1 != 0 => {
-            "that of one interface, and this is a multicast address"
-        }
-        Some([0, 0, 0x5e, 0, 1 | 2, _]) => {
-            "one of your own: those of the RFC are what it is without"
-        }
+        None => "that takes 6 octets, or 5 and the virtual_router_id is the last",
+        Some([first, ..]) if first & 1 != 0 => "it is a multicast address",
+        Some([0, 0, 0x5e, 0, 1 | 2, _]) => "it is one of the RFC, which needs no mention",
         Some(_) => return mac,
     };
-    let message = format!("the MAC address must be {wrong}, not {}", quote(&word.text));
-    report.error(word.place, message).help("write it like 02:00:5e:10:00:05");
+    let message = format!("{} is no MAC address for use_vmac: {wrong}", quote(&word.text));
+    report.error(word.place, message).help("write one like 02:00:5e:10:00:05");
     None
 }
 
@@ -115,7 +112,8 @@ pub fn name(globals: &Settings<'_>, instances: &mut [Option<VrrpInstance>], repo
     let prefix = prefix(globals, report);
     let mut taken = Taken::new();
     for instance in instances.iter().flatten() {
-        taken.insert(instance.interface.clone(), format!("the interface of {}", instance.name));
+        taken
+            .insert(instance.interface.clone(), format!("vrrp_instance {} uses it", instance.name));
     }
     for written in [true, false] {
         for instance in instances.iter_mut().flatten() {
@@ -123,12 +121,15 @@ pub fn name(globals: &Settings<'_>, instances: &mut [Option<VrrpInstance>], repo
                 .into_iter()
                 .filter(|family| instance.addresses(*family).next().is_some())
                 .collect();
+            if written {
+                stay_below(instance, report);
+            }
             let (name, vrid) = (&instance.name, instance.virtual_router_id.get());
             let Some(vmac) = &mut instance.use_vmac else { continue };
             if vmac.names[0].is_empty() == written {
                 continue;
             }
-            let whose = format!("that of the virtual MAC address of {name}");
+            let whose = format!("the virtual MAC address of {name} has it");
             if written {
                 own_names(vmac, &families, &whose, &mut taken, report);
             } else {
@@ -146,7 +147,21 @@ pub fn name(globals: &Settings<'_>, instances: &mut [Option<VrrpInstance>], repo
     }
 }
 
-/// Names of interfaces, and what they are.
+/// What is written as the interface of the instance is not on its virtual MAC address.
+fn stay_below(instance: &VrrpInstance, report: &mut Report) {
+    let interface = &instance.interface;
+    let below = |vip: &&VirtualIpAddress| vip.dev.as_ref() == Some(interface);
+    let all = instance.virtual_ipaddress.iter().filter(|_| instance.use_vmac.is_some());
+    for vip in all.filter(below) {
+        let message = format!(
+            "{} goes to {interface} and has its MAC address: use_vmac is not for it",
+            vip.address
+        );
+        report.warning(vip.dev_place, message).help("leave dev out");
+    }
+}
+
+/// Names of interfaces, and who has them.
 type Taken = BTreeMap<String, String>;
 
 /// A name that is written is that for the first family; for IPv6 beside IPv4 a 6 follows.
@@ -170,7 +185,7 @@ fn own_names(
             let message = format!("{name} is too long for the name of the interface for IPv6");
             report.error(vmac.place, message).help("write a name of 1 to 14 bytes");
         } else if let Some(other) = taken.insert(name.clone(), whose.to_owned()) {
-            let message = format!("use_vmac cannot name its interface {name}: that is {other}");
+            let message = format!("use_vmac cannot name its interface {name}: {other}");
             report.error(vmac.place, message).help("choose another name");
         }
     }
@@ -189,13 +204,14 @@ fn made_name(prefix: &str, vrid: u8, family: Family, taken: &Taken) -> String {
 }
 
 fn prefix(globals: &Settings<'_>, report: &mut Report) -> String {
-    let prefix = globals.text("vmac_prefix").unwrap_or_else(|| "vrrp".into());
-    if prefix.len() > PREFIX || !is_interface(&prefix) {
-        let message = format!("{} cannot begin the name of an interface", quote(&prefix));
-        let help = format!("1 to {PREFIX} bytes, no slash, no white space");
-        globals.error("vmac_prefix", message, report).help(help);
+    let prefix = globals.text("vmac_prefix").unwrap_or_else(|| DEFAULT_PREFIX.into());
+    if prefix.len() <= PREFIX && is_interface(&prefix) {
+        return prefix;
     }
-    prefix
+    let message = format!("{} cannot begin the name of an interface", quote(&prefix));
+    let help = format!("1 to {PREFIX} bytes, no slash, no white space");
+    globals.error("vmac_prefix", message, report).help(help);
+    DEFAULT_PREFIX.into()
 }
 
 /// `garp_extra_if [all] SECONDS`: announces again what stands on another interface than the one the
@@ -206,7 +222,8 @@ pub fn refresh(
     instance: &VrrpInstance,
     report: &mut Report,
 ) -> Option<Duration> {
-    let (all, every) = extra(settings.special("garp_extra_if", "vrrp_garp_extra_if")?, report)?;
+    let value = settings.special("garp_extra_if", "vrrp_garp_extra_if")?;
+    let (all, every) = extra(value, report)?;
     let elsewhere =
         |dev: &Option<String>| dev.as_ref().is_some_and(|dev| *dev != instance.interface);
     let apart = instance.use_vmac.as_ref().is_some_and(|vmac| vmac.xmit_base)
@@ -225,7 +242,7 @@ fn extra(value: &Value, report: &mut Report) -> Option<(bool, Duration)> {
     };
     let every = every.filter(|time| time.subsec_nanos() == 0 && *time <= DAY);
     if every.is_none() {
-        let message = format!("it must be {EXTRA}, not {}", describe(value));
+        let message = format!("garp_extra_if must be {EXTRA}, not {}", describe(value));
         report.error(value.place, message);
     }
     every.map(|every| (all, every))

@@ -11,7 +11,8 @@
 //!          drop what is for an address in no_accept_4, no_accept_6, no_accept_link
 //! forward  drop it here too: should the address be missing for a moment, it must not go back to
 //!          where it came from (V3-113)
-//! output   drop IGMP and MLD reports that go out on an interface in no_reports
+//! output   drop IGMP and MLD reports that go out on an interface in no_reports: the virtual MAC
+//!          addresses of whoever is not MASTER
 //! ```
 //!
 //! A link-local address counts on its own interface alone, any other on all: whoever asks for it
@@ -19,7 +20,7 @@
 
 mod rules;
 
-use crate::sys::netlink::nft::{is_unsupported, Batch, News, Nft, Refused, NFPROTO_INET};
+use crate::sys::netlink::nft::{is_unsupported, Batch, News, Nft, Refused, Told, NFPROTO_INET};
 use rules::{LINK_LOCAL, REPORTS, V4, V6};
 use std::io;
 use std::net::IpAddr;
@@ -182,19 +183,19 @@ impl Firewall {
         }
     }
 
-    /// Takes in what has changed about nftables' rules. A table that was removed is put back.
+    /// Takes in what has changed about nftables' rules. A table that was removed is put back, also if
+    /// somebody has made it anew meanwhile: that is another vipd, and our part of it is gone.
     pub fn read_news(&mut self) {
         let Some(news) = &mut self.news else { return };
-        let deleted = news.drain(NFPROTO_INET, TABLE).unwrap_or_else(|error| {
-            log::error!("cannot hear of changes of nftables: {error}");
-            true
-        });
-        if deleted && matches!(self.find(), Ok(None)) {
-            if self.failure.is_none() {
+        match news.drain(NFPROTO_INET, TABLE) {
+            Ok(Told::Nothing) => return,
+            Ok(Told::Deleted) if self.failure.is_none() => {
                 log::warn!("somebody has removed the nftables table inet {TABLE}: putting it back");
             }
-            self.build();
+            Ok(Told::Deleted | Told::Unknown) => {}
+            Err(error) => log::error!("cannot hear of changes of nftables: {error}"),
         }
+        self.build();
     }
 
     /// The whole table, as it should be. What is there already stays.

@@ -16,6 +16,7 @@
 
 mod apply;
 mod kernel;
+mod problem;
 mod settings;
 
 use super::link::Links;
@@ -24,8 +25,7 @@ use crate::sys::netlink::Builder;
 use crate::vrrp::time::Instant;
 use crate::wire::Family;
 use kernel::{Kernel, Refusal};
-use settings::{Before, Failure};
-use std::io;
+use settings::Before;
 use std::time::Duration;
 
 /// How long a macvlan that nobody needs any more stays deaf before it is set down: what a change of
@@ -132,17 +132,16 @@ impl Vmacs {
         let there = self.kernel.ask(|builder| macvlan::ask_all(builder, 0));
         let (mut indices, mut names) = (Vec::new(), Vec::new());
         for it in there.iter().filter(|it| it.kind == MACVLAN) {
-            let Some(mut before) = settings::read_alias(&it.alias) else { continue };
+            let Some((on, mut before)) = settings::read_alias(&it.alias) else { continue };
             if !self.list.iter().any(|vmac| links.get(vmac.link).name == it.name) {
                 indices.push(it.index);
                 names.push(it.name.clone());
             }
-            let known = |below: &&mut Below| links.get(below.link).index == it.parent;
-            if let Some(below) = self.below.iter_mut().find(known) {
-                below.index = it.parent;
+            if let Some(below) = self.below.iter_mut().find(|it| links.get(it.link).name == on) {
+                below.index = links.get(below.link).index;
                 below.before.learn(&before);
-            } else if let Some(below) = there.iter().find(|below| Some(below.index) == it.parent) {
-                complain(&before.restore(&below.name));
+            } else if there.iter().any(|below| below.name == on) {
+                problem::tell(&before.restore(on));
             }
         }
         self.kernel.remove(&indices);
@@ -194,19 +193,15 @@ impl Vmacs {
         if it.family == Family::V4 {
             below.before.remember(&on);
         }
-        let (mac, alias) = (it.mac, settings::alias(&it.instance, &below.before));
+        let (mac, alias) = (it.mac, settings::alias(&it.instance, &on, &below.before));
         let refused = self.kernel.order(|orders| {
             macvlan::make(orders, 0, &name, parent, mac);
         });
         let found = self.kernel.ask(|question| macvlan::ask_named(question, 0, &name)).pop();
         let problem = match (&found, refused.first()) {
-            (Some(found), _) if is_ours(found, mac, parent) => None,
-            (Some(_), _) => Some(format!(
-                "there is another interface {name}, which is no macvlan with the MAC address {} \
-                 on {on}: remove it, or give use_vmac another name",
-                text(mac)
-            )),
-            (None, refusal) => Some(cannot_make(&name, &on, refusal)),
+            (Some(found), _) if self.is_ours(found, mac, parent) => None,
+            (Some(_), _) => Some(problem::taken(&name, mac, &on)),
+            (None, refusal) => Some(problem::not_made(&name, &on, refusal)),
         };
         let Some(index) = found.filter(|_| problem.is_none()).map(|found| found.index) else {
             self.complain_of(vmac, problem);
@@ -220,12 +215,25 @@ impl Vmacs {
         for refusal in refused {
             log::warn!("cannot prepare {name}: {}", refusal.error);
         }
-        complain(&settings::prepare(&name, self.list[vmac].family));
+        problem::tell(&settings::prepare(&name, self.list[vmac].family));
         if self.list[vmac].family == Family::V4 {
-            complain(&self.below[self.list[vmac].below].before.change(&on));
+            problem::tell(&self.below[self.list[vmac].below].before.change(&on));
         }
         links.found(self.list[vmac].link, index, mac);
         self.use_it(vmac, index, now);
+    }
+
+    /// On a macvlan another is on top of what that is on top of.
+    fn is_ours(&mut self, it: &Interface, mac: [u8; 6], below: u32) -> bool {
+        let same = |other: Interface| other.kind == MACVLAN && other.parent == it.parent;
+        it.kind == MACVLAN
+            && it.mac == Some(mac)
+            && (it.parent == Some(below)
+                || self
+                    .kernel
+                    .ask(|question| macvlan::ask(question, 0, below))
+                    .pop()
+                    .is_some_and(same))
     }
 
     /// It is ours now: brings it where it should be.
@@ -284,14 +292,7 @@ impl Vmacs {
             if refusal.error.raw_os_error() == Some(crate::sys::netlink::ENODEV) {
                 continue;
             }
-            let (mac, error) = (text(it.mac), &refusal.error);
-            let hint = match error.kind() {
-                io::ErrorKind::ResourceBusy | io::ErrorKind::AddrInUse => {
-                    "; does somebody else use that MAC address here?"
-                }
-                _ => "",
-            };
-            let problem = format!("cannot set the interface with {mac} up: {error}{hint}");
+            let problem = problem::not_up(it.mac, &refusal.error);
             it.index = None;
             self.complain_of(vmac, Some(problem));
         }
@@ -321,7 +322,7 @@ impl Vmacs {
         let indices: Vec<u32> = self.list.iter_mut().filter_map(|it| it.index.take()).collect();
         self.kernel.remove(&indices);
         for below in &mut self.below {
-            complain(&below.before.restore(&links.get(below.link).name));
+            problem::tell(&below.before.restore(&links.get(below.link).name));
         }
         self.list.clear();
     }
@@ -334,36 +335,4 @@ impl Vmacs {
         }
         it.problem = problem;
     }
-}
-
-fn is_ours(it: &Interface, mac: [u8; 6], parent: u32) -> bool {
-    it.kind == MACVLAN && it.mac == Some(mac) && it.parent == Some(parent)
-}
-
-fn cannot_make(name: &str, on: &str, refusal: Option<&Refusal>) -> String {
-    let Some(Refusal { error, .. }) = refusal else {
-        return format!("{name} has vanished as soon as it was made");
-    };
-    match error.kind() {
-        io::ErrorKind::Unsupported => "the kernel has no macvlan: use_vmac needs its option \
-                                       CONFIG_MACVLAN (on OpenWrt the package kmod-macvlan)"
-            .into(),
-        io::ErrorKind::InvalidInput => {
-            format!("cannot make {name} on {on}: {error}; is {on} an Ethernet interface?")
-        }
-        io::ErrorKind::ResourceBusy => {
-            format!("cannot make {name} on {on}: {error}; is {on} a port of a bridge or a bond?")
-        }
-        _ => format!("cannot make {name} on {on}: {error}"),
-    }
-}
-
-fn complain(failures: &[Failure]) {
-    for Failure { what, error } in failures {
-        log::warn!("cannot set {what}: {error}; hosts may learn the wrong MAC address");
-    }
-}
-
-fn text(mac: [u8; 6]) -> String {
-    mac.map(|octet| format!("{octet:02x}")).join(":")
 }

@@ -123,35 +123,35 @@ impl Before {
     }
 }
 
-/// The alias of a macvlan: whose it is, and what was set on the interface below.
+/// The alias of a macvlan: whose it is, the interface below, and what was set on that.
 #[must_use]
-pub fn alias(instance: &str, before: &Before) -> String {
-    let mut alias = format!("{MARK}{instance}");
-    let mut lead = BEFORE;
+pub fn alias(instance: &str, interface: &str, before: &Before) -> String {
+    let mut alias = format!("{MARK}{instance}{BEFORE}{interface}");
     for ((name, _), value) in BELOW.into_iter().zip(before.0) {
         if let Some(value) = value {
-            let _ = write!(alias, "{lead}{name}={value}");
-            lead = " ";
+            let _ = write!(alias, " {name}={value}");
         }
     }
     debug_assert!(alias.len() <= link::ALIAS);
     alias
 }
 
-/// What stands in an alias of ours. `None` if it is not ours.
+/// What stands in an alias of ours: the interface below, and what was set on it. `None` if it is
+/// not ours.
 #[must_use]
-pub fn read_alias(alias: &str) -> Option<Before> {
-    let rest = alias.strip_prefix(MARK)?;
-    let mut before = Before::default();
+pub fn read_alias(alias: &str) -> Option<(&str, Before)> {
     // The name of an instance may hold anything, what we append comes last.
-    let words = rest.rsplit_once(BEFORE).map_or("", |(_, words)| words);
-    for (name, value) in words.split(' ').filter_map(|word| word.split_once('=')) {
+    let (_, rest) = alias.strip_prefix(MARK)?.rsplit_once(BEFORE)?;
+    let mut words = rest.split(' ');
+    let interface = words.next()?;
+    let mut before = Before::default();
+    for (name, value) in words.filter_map(|word| word.split_once('=')) {
         let slot = BELOW.iter().position(|(known, _)| *known == name);
         if let Some(slot) = slot.and_then(|slot| before.0.get_mut(slot)) {
             *slot = value.parse().ok();
         }
     }
-    Some(before)
+    Some((interface, before))
 }
 
 #[cfg(test)]
@@ -168,22 +168,21 @@ mod tests {
             Before([Some(0), Some(0)]),
         ] {
             for name in ["vip", "before: arp_ignore=7", "a b", &"x".repeat(bounds::NAME)] {
-                let alias = alias(name, &before);
+                let alias = alias(name, "eth0", &before);
                 assert!(alias.len() <= link::ALIAS, "{alias}");
-                assert_eq!(read_alias(&alias).as_ref(), Some(&before), "{alias}");
+                assert_eq!(read_alias(&alias), Some(("eth0", before.clone())), "{alias}");
             }
         }
-        assert_eq!(
-            alias("vip", &Before([Some(0), Some(0)])),
-            "vipd: vip before: arp_ignore=0 arp_announce=0"
-        );
+        let alias = alias("vip", "eth0", &Before([Some(0), Some(0)]));
+        assert_eq!(alias, "vipd: vip before: eth0 arp_ignore=0 arp_announce=0");
     }
 
     #[test]
     fn an_alias_of_somebody_else_is_none_of_ours() {
-        for alias in ["", "uplink", "vipd", "VIPD: x", " vipd: x"] {
+        for alias in ["", "uplink", "vipd", "VIPD: x before: e", "vipd: x", "x before: eth0"] {
             assert_eq!(read_alias(alias), None, "{alias}");
         }
-        assert_eq!(read_alias("vipd: x before: arp_ignore=none what=3"), Some(Before::default()));
+        let odd = read_alias("vipd: x before: eth0 arp_ignore=none what=3");
+        assert_eq!(odd, Some(("eth0", Before::default())));
     }
 }

@@ -20,6 +20,11 @@ pub const RT_TABLE_MAIN: u32 = 254;
 /// There is no such table.
 pub const ENOENT: i32 = libc::ENOENT;
 
+/// There is no such family here.
+pub const EAFNOSUPPORT: i32 = libc::EAFNOSUPPORT;
+/// Nobody knows of such a family here.
+pub const EOPNOTSUPP: i32 = libc::EOPNOTSUPP;
+
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;

@@ -98,6 +98,9 @@ impl RawSocket {
 
     fn set_up_v4(&self, options: &Options<'_>) -> io::Result<()> {
         let (ttl, tos) = (libc::c_int::from(options.ttl), libc::c_int::from(options.traffic_class));
+        if options.free_source {
+            socket::set(&self.fd, libc::IPPROTO_IP, libc::IP_TRANSPARENT, &1i32)?;
+        }
         for (name, value) in [
             (libc::IP_TTL, ttl),
             (libc::IP_MULTICAST_TTL, ttl),
@@ -106,7 +109,7 @@ impl RawSocket {
             (libc::IP_MULTICAST_ALL, 0),
             (libc::IP_PKTINFO, 1),
             (libc::IP_RECVTTL, 1),
-            (libc::IP_FREEBIND, libc::c_int::from(options.free_source)),
+            (libc::IP_TRANSPARENT, libc::c_int::from(options.free_source)),
         ] {
             socket::set(&self.fd, libc::IPPROTO_IP, name, &value)?;
         }

@@ -99,6 +99,16 @@ pub fn open(frame: &[u8]) -> Option<(Ipv6Addr, Ipv6Addr, u8, u8, &[u8])> {
 /// Asks, from a host's link-local address, who has an address.
 pub fn solicitation(mac: [u8; 6], target: Ipv6Addr) -> Vec<u8> {
     let destination = solicited_node(target);
+    let [.., a, b, c] = destination.octets();
+    solicitation_to(mac, target, (destination, [0x33, 0x33, 0xff, a, b, c]))
+}
+
+/// The same, of whoever is there: address and hardware address.
+pub fn solicitation_to(
+    mac: [u8; 6],
+    target: Ipv6Addr,
+    (destination, to): (Ipv6Addr, [u8; 6]),
+) -> Vec<u8> {
     let envelope = Envelope { destination, ..Envelope::new(mac, link_local(mac)) };
     let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
     message.extend(target.octets());
@@ -106,8 +116,7 @@ pub fn solicitation(mac: [u8; 6], target: Ipv6Addr) -> Vec<u8> {
     message.extend(mac);
     let sum = sum(envelope.source, destination, ICMPV6, &message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
-    let [.., a, b, c] = destination.octets();
-    frame([0x33, 0x33, 0xff, a, b, c], &envelope, ICMPV6, &message)
+    frame(to, &envelope, ICMPV6, &message)
 }
 
 /// A neighbour advertisement.

@@ -97,7 +97,7 @@ fn families(order: &Order<'_>) -> impl Iterator<Item = &'static str> {
 /// One macvlan a family. Those of an FRR that ran here before are used again.
 fn make_devices(host: &Host, order: &Order<'_>) {
     // Nobody but the macvlan itself may answer for its addresses.
-    host.namespace.set("ipv4/conf/eth0/arp_ignore", "1");
+    host.namespace.set("ipv4/conf/all/arp_ignore", "1");
     let links = host.namespace.ip_output(&["-br", "link"]);
     for (family, v4) in [("4", true), ("6", false)] {
         let name = format!("vrrp{family}");

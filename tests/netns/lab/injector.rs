@@ -1,7 +1,7 @@
 //! Sends arbitrary frames from a host, and asks the others by ARP or neighbour discovery.
 
 use super::frames::{Arp, BROADCAST};
-use super::frames6::{solicitation, Neighbour};
+use super::frames6::{solicitation, solicitation_to, Neighbour};
 use super::{poll, wall_clock, Host, SOON};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
@@ -90,10 +90,21 @@ impl Injector {
 
     /// The answers to a neighbour solicitation that is sent once, until the deadline.
     pub fn solicit(&self, address: Ipv6Addr, deadline: Duration) -> Vec<Neighbour> {
+        self.solicit_by(&solicitation(self.host.mac, address), address, deadline)
+    }
+
+    /// The answers to a solicitation that goes to the address itself, as when a host makes sure
+    /// that its neighbour is still there.
+    pub fn probe(&self, address: Ipv6Addr, mac: [u8; 6], deadline: Duration) -> Vec<Neighbour> {
+        let question = solicitation_to(self.host.mac, address, (address, mac));
+        self.solicit_by(&question, address, deadline)
+    }
+
+    fn solicit_by(&self, question: &[u8], address: Ipv6Addr, deadline: Duration) -> Vec<Neighbour> {
         let read = |frame: &[u8]| {
             Neighbour::parse(frame).filter(|it| it.solicited && it.target == address)
         };
-        self.ask(&solicitation(self.host.mac, address), read, deadline)
+        self.ask(question, read, deadline)
     }
 
     /// Sends a question and collects the answers that come in until the deadline.

@@ -254,6 +254,18 @@ pub struct News {
     buffer: Vec<u8>,
 }
 
+/// What there is to be known of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing new.
+    Nothing,
+    /// News were lost, or there are more of them than are taken at a time: whatever they say, it has
+    /// happened already.
+    Unknown,
+    /// It was deleted.
+    Deleted,
+}
+
 /// Datagrams of news that are taken in at a time.
 const TURN: usize = 256;
 
@@ -267,26 +279,27 @@ impl News {
         Ok(Self { socket, buffer: Vec::new() })
     }
 
-    /// Takes in what has come, or as much as is taken at a time: whether a table may have been
-    /// deleted. That is so as well if news were lost, or not all were taken: whoever looks then
-    /// knows what the rest would say.
+    /// Takes in what has come, or as much as is taken at a time.
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn drain(&mut self, family: u8, table: &str) -> io::Result<bool> {
-        let mut deleted = false;
+    pub fn drain(&mut self, family: u8, table: &str) -> io::Result<Told> {
+        let mut told = Told::Nothing;
         for _ in 0..TURN {
             match self.socket.receive(&mut self.buffer) {
                 Ok(Some(length)) => {
                     let all = self.buffer.get(..length).unwrap_or_default();
-                    deleted |= messages(all).any(|message| is_deleted(&message, family, table));
+                    if messages(all).any(|message| is_deleted(&message, family, table)) {
+                        told = Told::Deleted;
+                    }
                 }
-                Ok(None) => return Ok(deleted),
-                Err(error) if is_overrun(&error) => deleted = true,
+                Ok(None) => return Ok(told),
+                Err(error) if is_overrun(&error) && told == Told::Nothing => told = Told::Unknown,
+                Err(error) if is_overrun(&error) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
+        Ok(if told == Told::Nothing { Told::Unknown } else { told })
     }
 }
 

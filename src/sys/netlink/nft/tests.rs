@@ -128,19 +128,19 @@ fn more_than_a_socket_takes_is_sent_in_pieces() {
 fn the_end_of_a_table_is_heard_of() {
     alone(|nft| {
         let mut news = News::open().unwrap();
-        assert!(!news.drain(NFPROTO_INET, "test").unwrap());
+        assert_eq!(news.drain(NFPROTO_INET, "test").unwrap(), Told::Nothing);
         nft.commit(&mut table()).unwrap();
-        assert!(!news.drain(NFPROTO_INET, "test").unwrap());
+        assert_eq!(news.drain(NFPROTO_INET, "test").unwrap(), Told::Nothing);
         let mut change = batch();
         change.delete_table();
         nft.commit(&mut change).unwrap();
         assert!(poll_readable(news.socket.as_fd(), 5000).unwrap());
-        assert!(news.drain(NFPROTO_INET, "test").unwrap());
+        assert_eq!(news.drain(NFPROTO_INET, "test").unwrap(), Told::Deleted);
         // Another one's is not.
         nft.commit(&mut table()).unwrap();
         change.delete_table();
         nft.commit(&mut change).unwrap();
-        assert!(!news.drain(NFPROTO_INET, "tes").unwrap());
+        assert_eq!(news.drain(NFPROTO_INET, "tes").unwrap(), Told::Nothing);
     });
 }
 
