@@ -24,7 +24,8 @@ pub mod uci;
 pub mod watched;
 
 pub use model::{
-    NoAcceptFailure, Notify, NotifyFifo, Track, Tracked, Transport, UnicastPeer, UseVmac, VrrpSyncGroup,
+    NoAcceptFailure, Notify, NotifyFifo, Track, Tracked, Transport, UnicastPeer, UseVmac,
+    VrrpSyncGroup,
 };
 pub use probe::{InterfaceDelays, TrackPing, TrackRoute, TrackTcp};
 pub use watched::{InitFile, ParamMatch, TrackFile, TrackProcess};

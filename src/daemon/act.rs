@@ -315,8 +315,8 @@ impl Daemon {
                 log::warn!("{name}: still FAULT: {}", self.explain(number, Reason::Fault(*fault)));
             }
             Remark::GroupWaits { silent } => log::warn!(
-                "{name}: has no MASTER, nothing was heard for {}, but {}: it stays BACKUP",
-                Span(*silent),
+                "{name}: {}, but {}: it stays BACKUP",
+                self.explain_silence(number, Span(*silent)),
                 self.explain_wait(number)
             ),
             Remark::Late { by } => log::warn!(

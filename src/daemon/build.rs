@@ -182,7 +182,7 @@ impl Daemon {
             teller,
             cause: None,
             moved: false,
-            contested: false,
+            winners: Vec::new(),
         });
     }
 

@@ -198,8 +198,8 @@ impl Daemon {
             }
             (Action::Release | Action::Advertise { priority: Priority::RESIGN, .. }, None) => {
                 let patience = self.patience(router, all);
-                let starts = self.is_leaving(router, all)
-                    && self.wait_for(Which::Backup, router, all);
+                let starts =
+                    self.is_leaving(router, all) && self.wait_for(Which::Backup, router, all);
                 if let Some(patience) = patience.filter(|_| starts) {
                     self.hold(router, Which::Backup, action, self.now + patience);
                     return;

@@ -46,6 +46,7 @@ impl Daemon {
         log::info!("{name}: stopping");
         self.stopping = Some(self.now + STOP_TIMEOUT);
         self.touch(Object::Stop);
+        self.touch(Object::Fifos);
         for router in 0..self.routers.len() {
             self.feed(router, Event::Shutdown);
         }
@@ -77,7 +78,7 @@ impl Daemon {
         let Some(until) = self.stopping else { return false };
         let late = self.now >= until;
         let told = self.tellers.iter().all(|it| it.queue.is_idle()) && self.pres_are_idle();
-        if !late && !(told && self.fifos_closed()) {
+        if !(late || told && self.fifos_closed()) {
             return false;
         }
         self.close_fifos();

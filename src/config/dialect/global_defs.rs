@@ -7,9 +7,11 @@ use super::{
 
 const BUS: &str = "vipd is not on the bus";
 const DUMP: &str = "vipd writes no such file; SIGUSR1 puts the state into the log";
-const FIFO: &str = "its mode is 0600, with a group 0640; a full one loses no last state; none but vipd, \
+const FIFO: &str =
+    "its mode is 0600, with a group 0640; a full one loses no last state; none but vipd, \
                     root or its user may own it";
-const FIFO_SCRIPT: &str = "it is started again when it ends, and may read to the end when vipd stops";
+const FIFO_SCRIPT: &str =
+    "it is started again when it ends, and may read to the end when vipd stops";
 const FIREWALL: &str = "vipd makes a table of its own with nftables, inet vipd, if it needs one";
 const PROCESS: &str = "priority, memory and CPUs of vipd are the business of what starts it";
 const RELOAD: &str = "vipd reads its configuration when it is told to, and never by itself";

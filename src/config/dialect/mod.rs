@@ -315,6 +315,7 @@ mod tests {
     /// Words of the tables of TOML, which lines do without.
     const OF_TABLES: &[(&str, &str)] = &[
         ("virtual_ipaddress", "address"),
+        ("unicast_peer", "address"),
         ("static_ipaddress", "address"),
         ("static_routes", "route"),
         ("static_rules", "rule"),

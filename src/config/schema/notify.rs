@@ -90,7 +90,8 @@ pub fn settle(globals: &Settings<'_>, instances: &mut [VrrpInstance], report: &m
     let own = own.map(|fifo| (fifo.path.clone(), fifo.place));
     for (path, place) in of_all.into_iter().flatten().chain(own) {
         if !paths.insert(path.clone()) {
-            let message = format!("{path} is a notify_fifo already: each line would be there twice");
+            let message =
+                format!("{path} is a notify_fifo already: each line would be there twice");
             report.error(place, message).help("give each its own path");
         }
     }

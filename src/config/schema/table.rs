@@ -458,8 +458,17 @@ pub const TABLES: &[Section] = &[
 ];
 
 /// What the schema reads by itself and yet is one word.
-const ONE_WORD: &[&str] =
-    &["advert_int", "auth_pass", "connect", "host", "notify_pre_timeout", "source", "table", "to", "via"];
+const ONE_WORD: &[&str] = &[
+    "advert_int",
+    "auth_pass",
+    "connect",
+    "host",
+    "notify_pre_timeout",
+    "source",
+    "table",
+    "to",
+    "via",
+];
 
 /// How many words may follow a keyword; `None` if any number, or if there is no such keyword.
 pub fn most_words(section: &str, word: &str) -> Option<usize> {

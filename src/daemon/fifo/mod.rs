@@ -140,9 +140,7 @@ impl Fifo {
 pub fn look(from: &NotifyFifo) -> Result<(), String> {
     match fs::symlink_metadata(&from.path) {
         Ok(meta) => check(from, &meta),
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(format!("{}: {error}", from.path))
-        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(format!("{}: {error}", from.path)),
         Err(_) => match Path::new(&from.path).parent().map(Path::is_dir) {
             Some(true) => Ok(()),
             _ => Err(format!("{} cannot be made: there is no such folder", from.path)),
@@ -269,7 +267,10 @@ impl Daemon {
             "" => String::new(),
             output => format!(", it said: {output}"),
         };
-        self.fifo_script_again(number, &format!("has ended: {} after {}{said}", ended.exit, Span(ran)));
+        self.fifo_script_again(
+            number,
+            &format!("has ended: {} after {}{said}", ended.exit, Span(ran)),
+        );
     }
 
     /// There is room in a FIFO again.
@@ -333,17 +334,17 @@ impl Daemon {
 
     /// When a script has to be started again, or we look again whether all was read.
     pub(super) fn fifos_due_at(&self) -> Option<Instant> {
-        match (self.stopping, self.fifos_closing) {
-            (Some(_), None) => None,
-            (Some(_), Some(_)) => Some(self.now + LOOK),
-            (None, _) => self.fifos.iter().filter_map(|it| it.again_at).min(),
+        match self.stopping {
+            Some(_) => (!self.fifos.is_empty()).then_some(self.now + LOOK),
+            None => self.fifos.iter().filter_map(|it| it.again_at).min(),
         }
     }
 
     /// Starts scripts again whose pause is over.
     pub(super) fn fifos_due(&mut self) {
         for number in 0..self.fifos.len() {
-            if self.fifos[number].again_at.is_some_and(|at| self.now >= at) && self.stopping.is_none()
+            if self.fifos[number].again_at.is_some_and(|at| self.now >= at)
+                && self.stopping.is_none()
             {
                 self.start_fifo_script(number);
             }
@@ -354,7 +355,6 @@ impl Daemon {
     /// end then is told to. True if none is left.
     pub(super) fn fifos_closed(&mut self) -> bool {
         let late_at = *self.fifos_closing.get_or_insert(self.now + LAST_LINES);
-        self.touch(Object::Fifos);
         let mut closed = true;
         for number in 0..self.fifos.len() {
             let late = self.now >= late_at;
