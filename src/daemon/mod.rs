@@ -12,6 +12,7 @@ mod fib;
 mod filter;
 mod firewall;
 mod group;
+mod hmac;
 mod instance;
 mod interfaces;
 mod link;

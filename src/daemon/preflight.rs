@@ -31,6 +31,7 @@ pub fn check(config: &Config, report: &mut Report) {
     for command in notified {
         runnable(command, script_user, report);
     }
+    super::hmac::check(config, report);
     routing::check(config, report);
     for instance in &config.vrrp_instance {
         interface(&instance.interface, instance.interface_place, report);

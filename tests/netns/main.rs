@@ -10,6 +10,7 @@ mod frr;
 mod hostile;
 mod interop;
 mod ipv6;
+mod ipv6_world;
 mod itself;
 mod keepalived_conf;
 mod lab;

@@ -214,7 +214,7 @@ fn election(random: &mut Random, down_timer_adverts: u8) -> Election {
         down_timer_adverts,
         lower_prio_no_advert: random.percent(15),
         higher_prio_send_advert: random.percent(15),
-        owner_ignore_adverts: false,
+        ..Election::default()
     }
 }
 

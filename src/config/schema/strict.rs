@@ -16,9 +16,10 @@ pub fn lint(settings: &Settings<'_>, instance: &VrrpInstance, report: &mut Repor
     let ipv4 = instance.addresses(Family::V4).next().is_some();
     let election = &instance.election;
     let source = "Accept_Mode is false by default";
-    let departures: [(bool, &str, &str); 12] = [
+    let departures: [(bool, &str, &str); 13] = [
         (instance.accept && !owner, "accept", source),
         (instance.auth_pass.is_some(), "authentication", "RFC 3768 removed it from VRRP"),
+        (instance.auth_hmac.is_some(), "auth_hmac", "no RFC has it"),
         (!instance.transport.unicast_peer.is_empty(), "unicast_peer", "VRRP is multicast"),
         (instance.use_vmac.is_none(), "use_vmac", "there is none"),
         (!election.preempt_delay.is_zero(), "preempt_delay", "no RFC has it"),
