@@ -25,7 +25,8 @@ pub mod uci;
 pub mod watched;
 
 pub use model::{
-    NoAcceptFailure, Notify, Track, Tracked, Transport, UnicastPeer, UseVmac, VrrpSyncGroup,
+    NoAcceptFailure, Notify, NotifyFifo, Track, Tracked, Transport, UnicastPeer, UseVmac,
+    VrrpSyncGroup,
 };
 pub use probe::{InterfaceDelays, TrackPing, TrackRoute, TrackTcp};
 pub use watched::{InitFile, ParamMatch, TrackFile, TrackProcess};
@@ -84,6 +85,8 @@ pub struct GlobalDefs {
     pub vrrp_startup_delay: Duration,
     /// `vrrp_delay_after_boot`: the same, counted from when the machine was started. Default 0.
     pub vrrp_delay_after_boot: Duration,
+    /// `notify_fifo` and `vrrp_notify_fifo`, which are told of all instances and groups.
+    pub notify_fifo: Vec<NotifyFifo>,
 }
 
 /// A user and perhaps a group, by name or number, as written.

@@ -2,7 +2,7 @@
 //! keywords.
 
 use super::error::Place;
-use super::{Command, VirtualIpAddress};
+use super::{Command, ScriptUser, VirtualIpAddress};
 use crate::vrrp::tracker::Weight;
 use crate::wire::Family;
 use std::net::IpAddr;
@@ -158,6 +158,33 @@ pub struct Notify {
     pub notify: Option<Command>,
     /// `notify_timeout` for one script. Default 60 s.
     pub notify_timeout: Duration,
+    /// `notify_deleted`: for an instance that a reload removes.
+    pub notify_deleted: Option<Command>,
+    /// `notify_master_rx_lower_pri`: a MASTER has heard one of lower rank.
+    pub notify_master_rx_lower_pri: Option<Command>,
+    /// `notify_master_pre`: runs before the addresses come.
+    pub notify_master_pre: Option<Command>,
+    /// `notify_backup_pre`: runs before the addresses go.
+    pub notify_backup_pre: Option<Command>,
+    /// `notify_pre_timeout`: how long the addresses wait for it. Default 1 s.
+    pub notify_pre_timeout: Duration,
+    /// `notify_fifo` of the instance.
+    pub notify_fifo: Option<NotifyFifo>,
+    /// `notify_priority_changes`: the FIFOs are told of them. `None` in an instance does not remain.
+    pub notify_priority_changes: Option<bool>,
+}
+
+/// `notify_fifo`: a FIFO that lines are written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifyFifo {
+    /// Its path, from the root.
+    pub path: String,
+    /// Who may read it. Default: whoever runs vipd.
+    pub user: Option<ScriptUser>,
+    /// `notify_fifo_script`: reads it.
+    pub script: Option<Command>,
+    /// Where it was said.
+    pub place: Place,
 }
 
 impl Default for Notify {
@@ -169,6 +196,13 @@ impl Default for Notify {
             notify_stop: None,
             notify: None,
             notify_timeout: Duration::from_secs(60),
+            notify_deleted: None,
+            notify_master_rx_lower_pri: None,
+            notify_master_pre: None,
+            notify_backup_pre: None,
+            notify_pre_timeout: Duration::from_secs(1),
+            notify_fifo: None,
+            notify_priority_changes: None,
         }
     }
 }
@@ -177,7 +211,12 @@ impl Notify {
     /// All scripts that there are.
     pub fn commands(&self) -> impl Iterator<Item = &Command> + Clone {
         let Self { notify_master, notify_backup, notify_fault, notify_stop, notify, .. } = self;
-        [notify_master, notify_backup, notify_fault, notify_stop, notify].into_iter().flatten()
+        let Self { notify_deleted, notify_master_rx_lower_pri, .. } = self;
+        let Self { notify_master_pre, notify_backup_pre, .. } = self;
+        let of_states = [notify_master, notify_backup, notify_fault, notify_stop, notify];
+        let others =
+            [notify_deleted, notify_master_rx_lower_pri, notify_master_pre, notify_backup_pre];
+        of_states.into_iter().chain(others).flatten()
     }
 }
 

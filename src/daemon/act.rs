@@ -5,6 +5,7 @@
 //! virtual router wants stays in its order, as each of them wants these kinds in this order.
 
 use super::notify::{News, Told};
+use super::pre::Moves;
 use super::router::VirtualRouter;
 use super::track::Tracker;
 use super::{hmac, Daemon, Object};
@@ -12,24 +13,28 @@ use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
 use crate::vrrp::StateName;
 use crate::wire::trailer::Stamp;
-use crate::wire::{Discard, Family};
+use crate::wire::{Discard, Family, Priority};
 
 impl Daemon {
     /// Performs all that is pending, and what comes of it.
     pub(super) fn perform(&mut self) {
         self.settle_groups();
-        while !self.pending.is_empty() {
-            let mut actions = std::mem::take(&mut self.pending);
+        while !self.pending.is_empty() || self.has_ready_moves() {
+            let actions = std::mem::take(&mut self.pending);
             self.raise_vmacs(&actions);
+            let Moves { now: mut actions, dropped } = self.hold_moves(actions);
             self.advertise(&actions);
             self.filter(&actions, Action::Acquire);
             self.change_addresses(&actions);
             self.filter(&actions, Action::Release);
             self.lower_vmacs(&actions);
+            self.lower_vmacs(&dropped);
             self.announce(&actions);
+            self.write_held();
             for (router, action) in &actions {
                 self.tell(*router, action);
             }
+            self.tell_of_moves();
             actions.clear();
             self.settle_groups();
             if self.pending.is_empty() {
@@ -152,15 +157,26 @@ impl Daemon {
                 // Its virtual routers have the same priority.
                 if it.routers.first() == Some(&router) {
                     log::info!("{}: priority {from} -> {to}", it.name);
+                    self.write_priority(self.routers[router].instance, *to);
                 }
+            }
+            Action::LowerPriority { source, priority } => {
+                self.heard_lower(router, *source, *priority);
             }
             Action::Remark(remark) => self.remark(router, remark),
             Action::Advertise { .. }
             | Action::Acquire
             | Action::Release
-            | Action::Announce { .. }
-            | Action::LowerPriority { .. } => {}
+            | Action::Announce { .. } => {}
         }
+    }
+
+    fn heard_lower(&mut self, router: usize, source: std::net::IpAddr, of: Priority) {
+        let reason = format!("{source} with priority {of} claims to be MASTER as well");
+        let it = &self.routers[router];
+        let (previous, priority) = (it.core.state(), it.core.effective_priority());
+        let news = News { told: Told::LowerPriority, previous, priority, reason };
+        self.notify_lower_priority(it.instance, news);
     }
 
     /// A virtual router has changed its state. Its instance has when all of its have.
@@ -247,8 +263,11 @@ impl Daemon {
             | Reason::Owner
             | Reason::HigherPriority { .. }
             | Reason::GreaterAddress { .. }
-            | Reason::Stalled { .. }
-            | Reason::Recovered(Fault::Group) => reason.to_string(),
+            | Reason::Stalled { .. } => reason.to_string(),
+            // What was in the way of another member is what was told of.
+            Reason::Recovered(Fault::Group) => {
+                format!("over: {}", self.instances[it.instance].reason)
+            }
             Reason::GroupBackup | Reason::Fault(Fault::Group) => {
                 self.explain_group(router).unwrap_or_else(|| reason.to_string())
             }
@@ -304,8 +323,10 @@ impl Daemon {
                  would not hear it"
             ),
             Remark::ClockApart { source, behind } => log::warn!(
-                "{name}: {}: from {} on its adverts are discarded; set both clocks",
-                hmac::apart(*source, *behind),
+                "{name}: the clock of {source} is {} s {} ours: from {} s on its adverts are \
+                 discarded; set both clocks",
+                behind.unsigned_abs(),
+                hmac::direction(*behind),
                 hmac::window(router)
             ),
             Remark::OneVersion { source, version } => log::info!(
@@ -316,8 +337,8 @@ impl Daemon {
                 log::warn!("{name}: still FAULT: {}", self.explain(number, Reason::Fault(*fault)));
             }
             Remark::GroupWaits { silent } => log::warn!(
-                "{name}: has no MASTER, nothing was heard for {}, but {}: it stays BACKUP",
-                Span(*silent),
+                "{name}: {}, but {}: it stays BACKUP",
+                self.explain_silence(number, Span(*silent)),
                 self.explain_wait(number)
             ),
             Remark::Late { by } => log::warn!(

@@ -43,6 +43,8 @@ impl Daemon {
         }
         self.add_fixed(config);
         self.add_groups(config);
+        self.add_pres(config);
+        self.add_fifos(config);
         self.group_families();
         self.set_numbers();
         let objects =
@@ -184,7 +186,7 @@ impl Daemon {
             teller,
             cause: None,
             moved: false,
-            contested: false,
+            winners: Vec::new(),
         });
     }
 

@@ -30,6 +30,10 @@ pub enum Owner {
     Check(usize),
     /// A notify script of this instance.
     Notify(usize),
+    /// A script that runs before addresses move: twice the number of the instance, and 1 if they go.
+    Pre(usize),
+    /// The script that reads this FIFO.
+    Fifo(usize),
 }
 
 /// How a child ended.
@@ -160,7 +164,7 @@ impl Children {
         let exit = running.collect()?;
         let (owner, started) = (running.owner, running.started);
         let output = one_line(&running.output);
-        let is_notify = matches!(owner, Owner::Notify(_));
+        let is_notify = matches!(owner, Owner::Notify(_) | Owner::Pre(_));
         running.ended = is_notify && left != Left::End;
         if !running.ended || self.left_behind() > LEFT_BEHIND {
             self.close(registry, slot);

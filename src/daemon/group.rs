@@ -5,6 +5,7 @@ use super::notify::{News, Told};
 use super::Daemon;
 use crate::vrrp::event::{Action, Event};
 use crate::vrrp::group::{decide, Command, Stand};
+use crate::vrrp::reason::Span;
 use crate::vrrp::StateName;
 
 /// More commands than this in one turn would mean that they contradict each other.
@@ -26,8 +27,8 @@ pub struct Group {
     pub cause: Option<usize>,
     /// One of them has moved.
     pub moved: bool,
-    /// One of them has won a contest.
-    pub contested: bool,
+    /// Who of them has won a contest in this turn.
+    pub winners: Vec<usize>,
 }
 
 impl Daemon {
@@ -37,11 +38,13 @@ impl Daemon {
         let stand = it.core.stand();
         let moved = std::mem::replace(&mut it.stand, stand) != stand;
         let won = |action: &Action| matches!(action, Action::LowerPriority { .. });
-        let contested = self.actions.iter().any(won);
-        if moved || contested {
+        let won = self.actions.iter().any(won);
+        if moved || won {
             let group = &mut self.groups[group];
             group.moved |= moved;
-            group.contested |= contested;
+            if won && !group.winners.contains(&router) {
+                group.winners.push(router);
+            }
             self.groups_moved = true;
         }
     }
@@ -52,9 +55,7 @@ impl Daemon {
             return;
         }
         for group in 0..self.groups.len() {
-            if std::mem::take(&mut self.groups[group].contested) {
-                self.command(group, Command::Announce);
-            }
+            self.announce_with_winners(group);
             for _ in 0..ROUNDS {
                 if !std::mem::take(&mut self.groups[group].moved) {
                     break;
@@ -67,6 +68,20 @@ impl Daemon {
             }
         }
         self.groups_moved = false;
+    }
+
+    /// Somebody has won a contest and has announced its addresses: so do the others.
+    fn announce_with_winners(&mut self, group: usize) {
+        if self.groups[group].winners.is_empty() {
+            return;
+        }
+        for at in 0..self.groups[group].routers.len() {
+            let router = self.groups[group].routers[at];
+            if !self.groups[group].winners.contains(&router) {
+                self.feed(router, Event::Group(Command::Announce));
+            }
+        }
+        self.groups[group].winners.clear();
     }
 
     fn command(&mut self, group: usize, command: Command) {
@@ -113,6 +128,18 @@ impl Daemon {
             Some(_) => format!("with {} of its group: {}", it.name, it.reason),
             None => format!("with {}", self.routers[cause].core.family()),
         })
+    }
+
+    /// Whom a virtual router hears that its group keeps from being MASTER.
+    pub(super) fn explain_silence(&self, router: usize, silent: Span) -> String {
+        let core = &self.routers[router].core;
+        match core.master().filter(|heard| heard.priority < core.effective_priority()) {
+            Some(weaker) => format!(
+                "only {} with priority {} is MASTER, less than ours",
+                weaker.address, weaker.priority
+            ),
+            None => format!("has no MASTER, nothing was heard for {silent}"),
+        }
     }
 
     /// Who of its group follows another MASTER while a virtual router would be one.

@@ -9,6 +9,7 @@ mod checks;
 mod children;
 mod command;
 mod fib;
+mod fifo;
 mod filter;
 mod firewall;
 mod group;
@@ -19,6 +20,7 @@ mod link;
 mod net;
 mod notify;
 mod notifying;
+mod pre;
 pub mod preflight;
 mod receive;
 mod router;
@@ -46,6 +48,8 @@ use addresses::Addresses;
 use announcer::Announcer;
 use children::Children;
 use fib::Fib;
+use fifo::lines::Line;
+use fifo::Fifo;
 use filter::Filter;
 use group::Group;
 use instance::Instance;
@@ -53,6 +57,7 @@ use link::Links;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use net::Net;
+use pre::Pres;
 use router::VirtualRouter;
 use routes::Fixed;
 use script::Script;
@@ -97,6 +102,8 @@ enum Source {
     Tcp(usize),
     /// A tracked process, by its number.
     Process(u32),
+    /// A FIFO, by its number.
+    Fifo(usize),
     /// With the whole token: the children share theirs out themselves.
     Child(usize),
 }
@@ -123,6 +130,7 @@ impl Source {
             Self::Net(net) => 1 << Self::KIND | net,
             Self::Tcp(probe) => 2 << Self::KIND | probe,
             Self::Process(pid) => 4 << Self::KIND | pid as usize,
+            Self::Fifo(fifo) => 5 << Self::KIND | fifo,
             Self::Child(token) => token,
         })
     }
@@ -144,6 +152,7 @@ impl Source {
             (2, probe) => Self::Tcp(probe),
             // The kernel's largest number of a process has 22 bits.
             (4, pid) => Self::Process(pid as u32),
+            (5, fifo) => Self::Fifo(fifo),
             _ => Self::Child(token.0),
         }
     }
@@ -163,6 +172,9 @@ enum Object {
     Processes,
     Interfaces,
     Vmacs,
+    /// Scripts that run before addresses move.
+    Pres,
+    Fifos,
     Stop,
 }
 
@@ -209,6 +221,12 @@ pub struct Daemon {
     groups_moved: bool,
     /// Whom changes are told: the instances, by their numbers, then the groups.
     tellers: Vec<Teller>,
+    pres: Pres,
+    fifos: Vec<Fifo>,
+    /// Lines that wait for addresses to move.
+    held_lines: Vec<Line>,
+    /// We are stopping, and the FIFOs are open until then at most.
+    fifos_closing: Option<Instant>,
     trackers: Vec<Tracker>,
     scripts: Vec<Script>,
     /// `track_tcp`, and behind them `track_ping`.
@@ -269,6 +287,10 @@ impl Daemon {
             groups: Vec::new(),
             groups_moved: false,
             tellers: Vec::new(),
+            pres: Pres::default(),
+            fifos: Vec::new(),
+            held_lines: Vec::new(),
+            fifos_closing: None,
             trackers: Vec::new(),
             scripts: Vec::new(),
             probes: Vec::new(),
@@ -313,6 +335,7 @@ impl Daemon {
         self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
+        self.start_fifo_scripts();
         self.start_tracked_routes()?;
         self.start_probes();
         self.start_files()?;
@@ -386,6 +409,7 @@ impl Daemon {
             Source::Process(pid) => self.process_ended(pid),
             Source::Net(net) => self.receive(net),
             Source::Tcp(probe) => self.tcp_ready(probe),
+            Source::Fifo(fifo) => self.fifo_writable(fifo),
             Source::Child(token) => self.child_ready(token),
         }
     }
@@ -409,6 +433,8 @@ impl Daemon {
                 Object::Notify(teller) => self.notify_overdue(teller),
                 Object::Interfaces => self.look_after_interfaces(),
                 Object::Vmacs => self.vmacs.due(self.now),
+                Object::Pres => self.pres_due(),
+                Object::Fifos => self.fifos_due(),
                 Object::Stop => self.stop_overdue(),
             }
         }
@@ -464,6 +490,8 @@ impl Daemon {
             Object::TrackedRoutes => single + 3,
             Object::Files => single + 4,
             Object::Processes => single + 5,
+            Object::Pres => single + 6,
+            Object::Fifos => single + 7,
         }
     }
 
@@ -480,6 +508,8 @@ impl Daemon {
             _ if number == single + 3 => Object::TrackedRoutes,
             _ if number == single + 4 => Object::Files,
             _ if number == single + 5 => Object::Processes,
+            _ if number == single + 6 => Object::Pres,
+            _ if number == single + 7 => Object::Fifos,
             _ => Object::Link(number - link),
         }
     }
@@ -490,7 +520,7 @@ impl Daemon {
         let check = notify + self.tellers.len();
         let probe = check + self.scripts.len();
         let single = probe + self.probes.len();
-        let link = single + 6;
+        let link = single + 8;
         self.numbers = Numbers { notify, check, probe, single, link };
         // Interfaces that are named later have no delay.
         self.wheel.grow(link + self.links.len());
@@ -518,6 +548,8 @@ impl Daemon {
             Object::Check(script) => self.scripts[script].check.deadline(),
             Object::Interfaces => Some(self.upkeep_at),
             Object::Vmacs => self.vmacs.deadline(),
+            Object::Pres => self.pres_due_at(),
+            Object::Fifos => self.fifos_due_at(),
             Object::Stop => self.stopping,
         }
     }
@@ -534,6 +566,9 @@ impl Daemon {
     }
 
     fn feed_at(&mut self, at: Instant, router: usize, event: Event<'_>) {
+        if matches!(event, Event::Advert { .. }) {
+            self.other_is_heard(router);
+        }
         self.routers[router].core.handle(at, event, &mut self.actions);
         if let Some(group) = self.routers[router].group {
             self.watch_group(group, router);

@@ -12,6 +12,9 @@ pub enum Told {
     State(StateName),
     /// The daemon stops.
     Stop,
+    /// A MASTER has heard one of lower rank. Not a state: what follows may replace it, and it replaces
+    /// nothing.
+    LowerPriority,
 }
 
 impl Told {
@@ -21,6 +24,7 @@ impl Told {
         match self {
             Self::State(state) => state.as_str(),
             Self::Stop => "STOP",
+            Self::LowerPriority => "MASTER_RX_LOWER_PRI",
         }
     }
 }
@@ -28,7 +32,8 @@ impl Told {
 /// Which of an instance's scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
-    /// `notify_master`, `notify_backup`, `notify_fault` or `notify_stop`, without arguments.
+    /// `notify_master`, `notify_backup`, `notify_fault`, `notify_stop` or
+    /// `notify_master_rx_lower_pri`, without arguments.
     Specific,
     /// `notify`, with arguments.
     General,
@@ -55,9 +60,13 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Takes a change of state; returns what was skipped because of it.
+    /// Takes a change of state, or something else to tell; returns the state that was skipped because
+    /// of it.
     pub fn push(&mut self, news: News) -> Option<News> {
-        self.waiting.replace(news)
+        if news.told == Told::LowerPriority && self.waiting.is_some() {
+            return None;
+        }
+        self.waiting.replace(news).filter(|skipped| skipped.told != Told::LowerPriority)
     }
 
     /// The script to start now. `None` while one runs, and when there is nothing to tell. The
@@ -80,13 +89,26 @@ impl Queue {
     /// The script that was running has ended; returns what comes next for the same news, unless
     /// newer news wait.
     pub fn done(&mut self) -> Option<(&News, Script)> {
+        if self.end().is_some() {
+            return self.current();
+        }
+        self.start()
+    }
+
+    /// What is running has ended, and nothing is to start now unless it belongs to the same news.
+    pub fn end(&mut self) -> Option<(&News, Script)> {
         match self.current.take() {
-            Some((news, Script::Specific)) if self.waiting.is_none() => {
+            Some((news, Script::Specific)) if !self.overtakes() => {
                 self.current = Some((news, Script::General));
                 self.current()
             }
-            Some(_) | None => self.start(),
+            Some(_) | None => None,
         }
+    }
+
+    /// A newer state waits.
+    fn overtakes(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|news| news.told != Told::LowerPriority)
     }
 
     /// Nothing runs and nothing waits.
@@ -125,6 +147,26 @@ mod tests {
         assert_eq!(told(queue.done()), Some((MASTER, Script::General)));
         assert_eq!(told(queue.done()), None);
         assert!(queue.is_idle());
+    }
+
+    /// What is no state neither comes between the scripts of one nor takes its place.
+    #[test]
+    fn a_lower_priority_is_told_when_nothing_else_is() {
+        let lower = News { told: Told::LowerPriority, ..news(StateName::Master) };
+        let mut queue = Queue::default();
+        queue.push(news(StateName::Master));
+        queue.push(lower.clone());
+        assert_eq!(told(queue.start()), Some((MASTER, Script::Specific)), "it replaces nothing");
+        queue.push(lower.clone());
+        assert_eq!(told(queue.done()), Some((MASTER, Script::General)));
+        assert_eq!(told(queue.done()), Some((Told::LowerPriority, Script::Specific)));
+        queue.push(lower.clone());
+        assert_eq!(queue.push(news(StateName::Backup)), None, "nobody misses it");
+        assert_eq!(told(queue.done()), Some((BACKUP, Script::Specific)));
+        queue.push(lower);
+        assert_eq!(told(queue.end()), Some((BACKUP, Script::General)));
+        assert_eq!(told(queue.end()), None);
+        assert_eq!(told(queue.start()), Some((Told::LowerPriority, Script::Specific)));
     }
 
     #[test]

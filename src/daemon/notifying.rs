@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGKILL, SIGTERM};
 impl Daemon {
     /// Queues a change of state for the scripts of an instance or a group.
     pub(super) fn notify(&mut self, teller: usize, news: News) {
+        self.write_news(teller, &news);
         let it = &mut self.tellers[teller];
         if let Some(skipped) = it.queue.push(news) {
             log::info!(
@@ -23,8 +24,27 @@ impl Daemon {
         self.start_teller(teller);
     }
 
-    /// Starts the next script, unless somebody's have to end before.
+    /// A MASTER has heard one of lower rank: tells the scripts of its instance, if that is wanted.
+    pub(super) fn notify_lower_priority(&mut self, instance: usize, news: News) {
+        match self.tellers[instance].scripts.lower_priority {
+            Some(_) => self.notify(instance, news),
+            None => self.write_news(instance, &news),
+        }
+    }
+
+    /// What an instance had to wait for is over.
+    pub(super) fn go_on_telling(&mut self, instance: usize) {
+        self.start_teller(instance);
+        if self.tellers[instance].queue.is_idle() {
+            self.start_after(instance);
+        }
+    }
+
+    /// Starts the next script, unless addresses have to move or somebody's scripts to end before.
     fn start_teller(&mut self, teller: usize) {
+        if self.moves_are_held(teller) {
+            return;
+        }
         let busy = |before: &usize| !self.tellers[*before].queue.is_idle();
         if self.tellers[teller].after.iter().any(busy) {
             return;
@@ -42,7 +62,8 @@ impl Daemon {
             if self.start_notify(teller, &news, script) {
                 return;
             }
-            next = self.tellers[teller].queue.done().map(|(news, script)| (news.clone(), script));
+            let queue = &mut self.tellers[teller].queue;
+            next = queue.done().map(|(news, script)| (news.clone(), script));
         }
     }
 
@@ -54,17 +75,8 @@ impl Daemon {
             Script::General => &[it.kind, &it.name, state, &priority],
             Script::Specific => &[],
         };
-        let (interface, vrid) = self.place_of_teller(teller);
-        let variables = [
-            ("VRRP_TYPE", it.kind),
-            ("VRRP_NAME", &it.name),
-            ("VRRP_STATE", state),
-            ("VRRP_PREVIOUS_STATE", news.previous.as_str()),
-            ("VRRP_PRIORITY", &priority),
-            ("VRRP_REASON", &news.reason),
-            ("VRRP_INTERFACE", &interface),
-            ("VRRP_VRID", &vrid),
-        ];
+        let variables = self.variables(teller, news);
+        let variables: Vec<_> = variables.iter().map(|(name, it)| (*name, it.as_str())).collect();
         let (registry, owner) = (self.poll.registry(), Owner::Notify(teller));
         let started =
             self.children.start(registry, self.now, owner, runnable, arguments, &variables);
@@ -83,6 +95,22 @@ impl Daemon {
                 false
             }
         }
+    }
+
+    /// What the environment of a script says.
+    pub(super) fn variables(&self, teller: usize, news: &News) -> [(&'static str, String); 8] {
+        let it = &self.tellers[teller];
+        let (interface, vrid) = self.place_of_teller(teller);
+        [
+            ("VRRP_TYPE", it.kind.to_owned()),
+            ("VRRP_NAME", it.name.clone()),
+            ("VRRP_STATE", news.told.as_str().to_owned()),
+            ("VRRP_PREVIOUS_STATE", news.previous.as_str().to_owned()),
+            ("VRRP_PRIORITY", news.priority.to_string()),
+            ("VRRP_REASON", news.reason.clone()),
+            ("VRRP_INTERFACE", interface),
+            ("VRRP_VRID", vrid),
+        ]
     }
 
     /// The interface and the VRID that scripts are told of; a group has none.
@@ -135,10 +163,13 @@ impl Daemon {
                 _ => log::warn!("{name}: {what} for {state}: {} after {took}{said}", ended.exit),
             }
         }
-        let next = it.queue.done().map(|(news, script)| (news.clone(), script));
+        let next = it.queue.end().map(|(news, script)| (news.clone(), script));
         match next {
             Some((news, script)) => self.run_notify(teller, news, script),
-            None => self.start_after(teller),
+            None => self.start_teller(teller),
+        }
+        if self.tellers[teller].queue.is_idle() {
+            self.start_after(teller);
         }
     }
 
@@ -155,6 +186,8 @@ impl Daemon {
         match ended.owner {
             Owner::Check(script) => self.check_ended(script, ended),
             Owner::Notify(teller) => self.notify_ended(teller, &ended),
+            Owner::Pre(hook) => self.pre_ended(hook, &ended),
+            Owner::Fifo(fifo) => self.fifo_script_ended(fifo, &ended),
         }
     }
 }

@@ -5,7 +5,7 @@ mod routing;
 
 use super::command::{identity, Runnable};
 use crate::config::error::{Place, Report};
-use crate::config::{Command, Config, Notify, ScriptUser, TrackFile, Tracked};
+use crate::config::{Command, Config, Notify, NotifyFifo, ScriptUser, TrackFile, Tracked};
 use std::path::Path;
 
 /// Adds what is wrong on this host to the report: a missing or unsafe script or user is an error, a
@@ -18,9 +18,11 @@ pub fn check(config: &Config, report: &mut Report) {
         .iter()
         .map(|instance| &instance.notify)
         .chain(config.vrrp_sync_group.iter().map(|group| &group.notify))
-        .flat_map(Notify::commands);
+        .flat_map(Notify::commands)
+        .chain(fifos(config).filter_map(|fifo| fifo.script.as_ref()));
     let own = notified.clone().filter_map(|command| command.user.as_ref());
-    for user in users.chain(script_user).chain(own) {
+    let readers = fifos(config).filter_map(|fifo| fifo.user.as_ref());
+    for user in users.chain(script_user).chain(own).chain(readers) {
         if let Err(error) = identity(user) {
             report.error(user.place, error);
         }
@@ -32,6 +34,11 @@ pub fn check(config: &Config, report: &mut Report) {
         runnable(command, script_user, report);
     }
     super::hmac::check(config, report);
+    for fifo in fifos(config) {
+        if let Err(error) = super::fifo::look(fifo) {
+            report.error(fifo.place, error);
+        }
+    }
     routing::check(config, report);
     for instance in &config.vrrp_instance {
         interface(&instance.interface, instance.interface_place, report);
@@ -87,6 +94,12 @@ fn folder(file: &TrackFile, report: &mut Report) {
         );
         report.warning(file.file_place, message);
     }
+}
+
+/// All FIFOs of a configuration.
+fn fifos(config: &Config) -> impl Iterator<Item = &NotifyFifo> + Clone {
+    let own = config.vrrp_instance.iter().filter_map(|it| it.notify.notify_fifo.as_ref());
+    config.global_defs.notify_fifo.iter().chain(own)
 }
 
 /// Whether a command can be run, if its user is there: that was told.

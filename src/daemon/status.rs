@@ -19,6 +19,14 @@ impl Daemon {
         for instance in 0..self.instances.len() {
             self.log_instance(instance);
         }
+        for group in &self.groups {
+            if let Some(name) = &group.name {
+                let members = group.instances.iter().map(|member| &self.instances[*member]);
+                let members: Vec<String> =
+                    members.map(|it| format!("{} {}", it.name, it.state)).collect();
+                log::info!("status: group {name}: {}: {}", group.state, members.join(", "));
+            }
+        }
         for script in &self.scripts {
             let verdict = in_words(script.check.verdict());
             log::info!("status: check {}: {verdict}, {}", script.name, script.last_result());

@@ -46,6 +46,7 @@ impl Daemon {
         log::info!("{name}: stopping");
         self.stopping = Some(self.now + STOP_TIMEOUT);
         self.touch(Object::Stop);
+        self.touch(Object::Fifos);
         for router in 0..self.routers.len() {
             self.feed(router, Event::Shutdown);
         }
@@ -68,6 +69,7 @@ impl Daemon {
             }
             self.children.signal(owner, SIGKILL);
         }
+        self.let_all_move();
         self.stopping = Some(crate::vrrp::time::Instant::ZERO);
     }
 
@@ -75,10 +77,11 @@ impl Daemon {
     pub(super) fn stopped(&mut self) -> bool {
         let Some(until) = self.stopping else { return false };
         let late = self.now >= until;
-        let told = self.tellers.iter().all(|it| it.queue.is_idle());
-        if !late && !told {
+        let told = self.tellers.iter().all(|it| it.queue.is_idle()) && self.pres_are_idle();
+        if !(late || told && self.fifos_closed()) {
             return false;
         }
+        self.close_fifos();
         self.release_fixed();
         // Checks that did not heed SIGTERM must not outlive us.
         let left: Vec<Owner> = self.children.owners().collect();

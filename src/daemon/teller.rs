@@ -20,6 +20,10 @@ pub struct Teller {
     pub notifying: Option<Notifying>,
     /// Whose scripts have to end before: those of the members of a group.
     pub after: Vec<usize>,
+    /// The FIFOs that are told as well.
+    pub fifos: Vec<usize>,
+    /// These are told of changes of priority, too.
+    pub priority_changes: bool,
 }
 
 impl Teller {
@@ -35,6 +39,7 @@ impl Teller {
             backup: ready(&from.notify_backup),
             fault: ready(&from.notify_fault),
             stop: ready(&from.notify_stop),
+            lower_priority: ready(&from.notify_master_rx_lower_pri),
             general: ready(&from.notify),
             timeout: from.notify_timeout,
         };
@@ -45,6 +50,8 @@ impl Teller {
             queue: Queue::default(),
             notifying: None,
             after: Vec::new(),
+            fifos: Vec::new(),
+            priority_changes: from.notify_priority_changes == Some(true),
         }
     }
 }
@@ -60,6 +67,8 @@ pub struct Scripts {
     pub fault: Option<Runnable>,
     /// `notify_stop`
     pub stop: Option<Runnable>,
+    /// `notify_master_rx_lower_pri`
+    pub lower_priority: Option<Runnable>,
     /// `notify`
     pub general: Option<Runnable>,
     /// How long one may take.
@@ -80,7 +89,9 @@ impl Scripts {
     #[must_use]
     pub fn find(&self, told: Told, script: Script) -> Option<&Runnable> {
         match (script, told) {
-            (Script::General, _) => self.general.as_ref(),
+            (Script::General, Told::State(_) | Told::Stop) => self.general.as_ref(),
+            (Script::General, Told::LowerPriority) => None,
+            (Script::Specific, Told::LowerPriority) => self.lower_priority.as_ref(),
             (Script::Specific, Told::State(StateName::Master)) => self.master.as_ref(),
             (Script::Specific, Told::State(StateName::Backup)) => self.backup.as_ref(),
             (Script::Specific, Told::State(StateName::Fault)) => self.fault.as_ref(),
@@ -99,5 +110,6 @@ pub const fn keyword(told: Told, script: Script) -> &'static str {
         (Script::Specific, Told::State(StateName::Backup)) => "notify_backup",
         (Script::Specific, Told::State(StateName::Fault | StateName::Init)) => "notify_fault",
         (Script::Specific, Told::Stop) => "notify_stop",
+        (Script::Specific, Told::LowerPriority) => "notify_master_rx_lower_pri",
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod connect;
+pub mod fifo;
 pub mod file;
 pub mod host;
 pub mod icmp;

@@ -5,7 +5,11 @@ use super::{Table, BFD, BUFFERS, CHECKSUM, EXTRA, IPVS, LIST, MAIL, OWNER, PACE,
 
 const BUS: &str = "vipd is not on the bus";
 const DUMP: &str = "vipd writes no such file; SIGUSR1 puts the state into the log";
-const FIFO: &str = "no line is written to a FIFO; notify runs a script for every change of state";
+const FIFO: &str =
+    "its mode is 0600, with a group 0640; a full one loses no last state; none but vipd, \
+                    root or its user may own it";
+const FIFO_SCRIPT: &str =
+    "it is started again when it ends, and may read to the end when vipd stops";
 const FIREWALL: &str = "vipd makes a table of its own with nftables, inet vipd, if it needs one";
 const PROCESS: &str = "priority, memory and CPUs of vipd are the business of what starts it";
 const RELOAD: &str = "vipd reads its configuration when it is told to, and never by itself";
@@ -79,12 +83,12 @@ pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
     "iproute_etc_dir"                    Line     Ignored,
         "names of scopes are not looked up there";
 
-    "notify_fifo"                        Line     Later, FIFO;
-    "notify_fifo_script"                 Command  Later, FIFO;
-    "vrrp_notify_fifo"                   Line     Later, FIFO;
-    "vrrp_notify_fifo_script"            Command  Later, FIFO;
-    "vrrp_notify_priority_changes"       Line     Later, "changes of priority are only logged";
-    "fifo_write_vrrp_states_on_reload"   Line     Later, FIFO;
+    "notify_fifo"                        Line     Differs, FIFO;
+    "notify_fifo_script"                 Command  Differs, FIFO_SCRIPT;
+    "vrrp_notify_fifo"                   Line     Differs, FIFO;
+    "vrrp_notify_fifo_script"            Command  Differs, FIFO_SCRIPT;
+    "vrrp_notify_priority_changes"       Line     Same, "";
+    "fifo_write_vrrp_states_on_reload"   Line     Later, "this version cannot reload";
 
     "notification_email"                 List     Ignored, MAIL;
     "notification_email_from"            Line     Ignored, MAIL;

@@ -28,6 +28,7 @@ const MAC_ELSEWHERE: &str =
 const NOPREEMPT: &str = "it holds with state MASTER as well; off means off";
 const NOTIFY: &str = "one script of the instance runs at a time, and a state that is over before \
                       its turn is skipped";
+const LOWER: &str = "once an advert_int at most, and never beside another script of the instance";
 const ROUTES: &str =
     "one that somebody else removes is put back without a change of state, and one \
                       of two instances stays until both give it up";
@@ -109,12 +110,12 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "notify_backup"              Command  Differs, NOTIFY;
     "notify_fault"               Command  Differs, NOTIFY;
     "notify_stop"                Command  Differs, STOP;
-    "notify_deleted"             Command  Later, "no instance is deleted while vipd runs";
-    "notify_master_rx_lower_pri" Command  Later,
-        "no script is run, but the log names the other MASTER";
+    "notify_deleted"             Command  Differs,
+        "it will run when a reload removes the instance; this version cannot reload";
+    "notify_master_rx_lower_pri" Command  Differs, LOWER;
     "notify"                     Command  Differs,
         "it runs after the script for the state, one at a time; variables VRRP_* tell it more";
-    "notify_priority_changes"    Line     Later, "changes of priority are only logged";
+    "notify_priority_changes"    Line     Same, "";
     "smtp_alert"                 Line     Ignored, MAIL;
     "debug"                      Line     Ignored, "it is not needed, vipd -D tells more";
 

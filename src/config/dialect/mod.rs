@@ -157,8 +157,6 @@ const COMING: &[Table] = &[
         "socket_group"       Line           Later, "there is no control socket";
     },
     rows! { "vrrp_instance":
-        "notify_fifo"        Line           Later,
-            "use notify, which is run for every change of state";
         "vip_lease"          Line           Later, LEASE;
     },
 ];
@@ -205,6 +203,7 @@ const OWN: &[Table] = &[
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
         "notify_timeout"     Line           Same, "";
+        "notify_pre_timeout" Line           Same, "";
         "no_accept_failure"  Line           Same, "";
     },
     rows! { "vrrp_script":
@@ -218,18 +217,22 @@ const OWN: &[Table] = &[
         "track_ping"         List           Same, "";
         "notify_timeout"     Line           Same, "";
     },
-    rows! { "vrrp_sync_group":
-        "track_route"        List           Same, "";
-        "track_tcp"          List           Same, "";
-        "track_ping"         List           Same, "";
-        "notify_timeout"     Line           Same, "";
-    },
     rows! { "vrrp_instance":
         "track_route"        List           Same, "";
         "track_tcp"          List           Same, "";
         "track_ping"         List           Same, "";
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
+        "notify_timeout"     Line           Same, "";
+        "notify_master_pre"  Command        Same, "";
+        "notify_backup_pre"  Command        Same, "";
+        "notify_pre_timeout" Line           Same, "";
+        "notify_fifo"        Line           Same, "";
+    },
+    rows! { "vrrp_sync_group":
+        "track_route"        List           Same, "";
+        "track_tcp"          List           Same, "";
+        "track_ping"         List           Same, "";
         "notify_timeout"     Line           Same, "";
     },
 ];
@@ -317,6 +320,7 @@ mod tests {
     /// Words of the tables of TOML, which lines do without.
     const OF_TABLES: &[(&str, &str)] = &[
         ("virtual_ipaddress", "address"),
+        ("unicast_peer", "address"),
         ("static_ipaddress", "address"),
         ("static_routes", "route"),
         ("static_rules", "rule"),

@@ -37,7 +37,7 @@ const VRRP_SYNC_GROUP: Table = rows! { "vrrp_sync_group":
     "notify_fault"               Command  Differs, GROUP_SCRIPT;
     "notify_stop"                Command  Differs, GROUP_SCRIPT;
     "notify"                     Command  Differs, GROUP_SCRIPT;
-    "notify_priority_changes"    Line     Later, "changes of priority are only logged";
+    "notify_priority_changes"    Line     Same, "";
     "smtp_alert"                 Line     Ignored, MAIL;
 };
 

@@ -123,6 +123,11 @@ fn instance(
 ) {
     literally(section, report);
     checksum(section);
+    // Without a script it only chooses a word for the FIFO.
+    section.entries.retain(|Entry { word, value }| {
+        let bare = matches!(&value.data, Data::Line(words) if words.is_empty());
+        !(bare && word.text == "notify_deleted")
+    });
     for word in ["garp_master_repeat", "garp_master_refresh_repeat"] {
         one_for_none(section, word, report);
     }

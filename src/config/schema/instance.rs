@@ -7,11 +7,11 @@ use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
 use super::{
-    accept, address, election, hmac, implicit, route, rule, strict, track, transport, vmac,
+    accept, address, election, hmac, implicit, notify, route, rule, strict, track, transport, vmac,
 };
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Format, Notify, Track, V3Checksum, VrrpInstance};
+use crate::config::{Format, Track, V3Checksum, VrrpInstance};
 use crate::vrrp::settings::Election;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
@@ -96,7 +96,7 @@ pub fn read(
         track,
         dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
         use_vmac: vmac::read(&settings, report),
-        notify: notify(&settings),
+        notify: notify::read(&settings, report),
     };
     if let Some(refresh) = vmac::refresh(&settings, &instance, report) {
         instance.garp_master_refresh = refresh;
@@ -104,18 +104,6 @@ pub fn read(
     strict::lint(&settings, &instance, report);
     notes.routers.push(settings.place_of("virtual_router_id"));
     Some(instance)
-}
-
-/// The notify scripts of an instance or a group.
-pub fn notify(settings: &Settings<'_>) -> Notify {
-    Notify {
-        notify_master: settings.command("notify_master"),
-        notify_backup: settings.command("notify_backup"),
-        notify_fault: settings.command("notify_fault"),
-        notify_stop: settings.command("notify_stop"),
-        notify: settings.command("notify"),
-        notify_timeout: settings.time("notify_timeout").unwrap_or(Duration::from_secs(60)),
-    }
 }
 
 fn interface(settings: &Settings<'_>, report: &mut Report) -> Option<String> {

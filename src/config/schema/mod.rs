@@ -14,6 +14,7 @@ pub(super) mod hmac;
 mod implicit;
 mod instance;
 mod interface_delays;
+mod notify;
 mod probe;
 mod route;
 mod rule;
@@ -98,6 +99,7 @@ pub fn build(tree: &Tree, report: &mut Report) -> Config {
     let interface_up_down_delays = interface_delays::read(tree, &readable, report);
     let mut vrrp_instance: Vec<_> = vrrp_instance.into_iter().flatten().collect();
     let vrrp_sync_group = sync_group::read(tree, &globals, &sensors, &mut vrrp_instance, report);
+    notify::settle(&globals, &mut vrrp_instance, report);
     let config = Config {
         static_ipaddress,
         static_routes,
@@ -228,6 +230,7 @@ fn global_defs(globals: &Settings<'_>, report: &mut Report) -> GlobalDefs {
         no_accept_failure: accept::failure(globals),
         vrrp_startup_delay: globals.time("vrrp_startup_delay").unwrap_or_default(),
         vrrp_delay_after_boot: globals.time("vrrp_delay_after_boot").unwrap_or_default(),
+        notify_fifo: notify::fifos(globals, report),
     }
 }
 

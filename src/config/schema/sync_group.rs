@@ -1,11 +1,10 @@
 //! `vrrp_sync_group NAME`
 
-use super::instance::notify;
 use super::settings::Settings;
 use super::table::VRRP_SYNC_GROUP;
 use super::tracked::{self, Sensors};
 use super::value::did_you_mean;
-use super::{named, track};
+use super::{named, notify, track};
 use crate::config::error::{quote, Report};
 use crate::config::tree::{Section, Tree, Value, Word};
 use crate::config::{Track, TrackScript, Tracked, VrrpInstance, VrrpSyncGroup};
@@ -41,7 +40,11 @@ pub fn read(
         for member in &group {
             also_track(&mut instances[*member], &script, &others, report);
         }
-        let notify = notify(&settings);
+        let notify = notify::read(&settings, report);
+        for member in &group {
+            let own = &mut instances[*member].notify.notify_priority_changes;
+            *own = own.or(notify.notify_priority_changes);
+        }
         groups.push(VrrpSyncGroup { name: name.text.clone(), place: name.place, group, notify });
     }
     groups

@@ -64,6 +64,8 @@ const REPEAT_OR_NONE: Kind = Kind::Integer(0, 255);
 const DELAY: Kind = Kind::Time(0, true);
 const REFRESH: Kind = Kind::Time(1000, true);
 const RUN: Kind = Kind::Time(1, false);
+const PRE: Kind = Kind::Special(super::notify::PRE_TIMEOUT);
+const FIFO: Kind = Kind::Special(super::notify::FIFO);
 const GARP_EXTRA: Kind = Kind::Special(super::vmac::EXTRA);
 const WEIGHT: Kind = Kind::Weight(bounds::WEIGHT);
 const NAMES: Kind = Kind::Special("a list of names");
@@ -97,6 +99,12 @@ pub const GLOBAL_DEFS: &[Key] = &[
     key("v3_checksum", CHECKSUM, ""),
     key("fast_handover", Kind::Flag, ""),
     key("notify_timeout", RUN, ""),
+    key("notify_pre_timeout", PRE, ""),
+    key("notify_fifo", FIFO, ""),
+    key("notify_fifo_script", Kind::Command, ""),
+    key("vrrp_notify_fifo", FIFO, ""),
+    key("vrrp_notify_fifo_script", Kind::Command, ""),
+    key("vrrp_notify_priority_changes", Kind::Flag, "false"),
     key("no_accept_failure", Kind::Choice(&["warn", "fault"]), "warn"),
 ];
 
@@ -249,8 +257,16 @@ pub const VRRP_INSTANCE: &[Key] = &[
     key("notify_backup", Kind::Command, ""),
     key("notify_fault", Kind::Command, ""),
     key("notify_stop", Kind::Command, ""),
+    key("notify_deleted", Kind::Command, ""),
+    key("notify_master_rx_lower_pri", Kind::Command, ""),
     key("notify", Kind::Command, ""),
     shared("notify_timeout", RUN, "60", "notify_timeout"),
+    key("notify_master_pre", Kind::Command, ""),
+    key("notify_backup_pre", Kind::Command, ""),
+    shared("notify_pre_timeout", PRE, "1", "notify_pre_timeout"),
+    key("notify_fifo", FIFO, ""),
+    // Default: that of its group, or vrrp_notify_priority_changes.
+    key("notify_priority_changes", Kind::Flag, ""),
 ];
 
 /// `vrrp_sync_group`.
@@ -270,6 +286,8 @@ pub const VRRP_SYNC_GROUP: &[Key] = &[
     key("notify_stop", Kind::Command, ""),
     key("notify", Kind::Command, ""),
     shared("notify_timeout", RUN, "60", "notify_timeout"),
+    // For its members.
+    key("notify_priority_changes", Kind::Flag, ""),
 ];
 
 /// An entry of `unicast_peer`, as a table. In a line the address stands first, without its keyword.
@@ -453,8 +471,17 @@ pub const TABLES: &[Section] = &[
 ];
 
 /// What the schema reads by itself and yet is one word.
-const ONE_WORD: &[&str] =
-    &["advert_int", "auth_pass", "connect", "host", "source", "table", "to", "via"];
+const ONE_WORD: &[&str] = &[
+    "advert_int",
+    "auth_pass",
+    "connect",
+    "host",
+    "notify_pre_timeout",
+    "source",
+    "table",
+    "to",
+    "via",
+];
 
 /// How many words may follow a keyword; `None` if any number, or if there is no such keyword.
 pub fn most_words(section: &str, word: &str) -> Option<usize> {

@@ -24,6 +24,7 @@ pub mod namespace;
 pub mod process;
 pub mod recorder;
 pub mod router;
+pub mod second;
 pub mod tap;
 
 use namespace::Namespace;
