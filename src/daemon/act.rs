@@ -286,6 +286,7 @@ impl Daemon {
                     Discard::Interval => {
                         alloc::format!(" (ours is {})", router.settings().advert_int)
                     }
+                    Discard::HmacStale => hmac::how_stale(router),
                     _ => alloc::string::String::new(),
                 };
                 log::warn!("{name}: discarding adverts from {source}: {reason}{extra}");
