@@ -86,7 +86,16 @@ fn is_direction(char: char) -> bool {
 /// Whether a line may say a password, whatever is wrong with it.
 pub(super) fn holds_password(line: &str) -> bool {
     let letters = line.chars().filter(char::is_ascii_alphabetic);
-    letters.map(|char| char.to_ascii_lowercase()).collect::<String>().contains("authpas")
+    let letters = letters.map(|char| char.to_ascii_lowercase()).collect::<String>();
+    // Of auth_hmac: `key 1 VALUE`, and `1 = "VALUE"` in a table of its own.
+    let first = line.trim_start();
+    let is_key = first.starts_with("key ") || first.starts_with("key\t");
+    let is_number = first.starts_with(|char: char| char.is_ascii_digit()) && first.contains('=');
+    // Something else that begins so may be a word misspelt.
+    let is_misspelt = letters.starts_with("auth")
+        && !["authtype", "authentication"].iter().any(|word| letters.starts_with(word));
+    let is_named = letters.contains("authpas") || letters.contains("authhmac");
+    is_named || is_misspelt || is_key || is_number
 }
 
 /// A text of the user in quotes, for a message: cut where it is long, without control characters.
@@ -119,6 +128,12 @@ mod tests {
             ("authentication { auth_type PASS auth_pass x }", true),
             ("auth-password: x", true),
             ("Auth_Pas x", true),
+            ("auth_hmac = { key = { 1 = \"x\" } }", true),
+            ("list auth_hmac_key '1 x'", true),
+            ("\tkey 1 x", true),
+            ("1 = \"x\"", true),
+            ("auth_hmca = { key = { 1 = \"x\" } }", true),
+            ("keys x", false),
             ("auth_type PASS", false),
             ("passive", false),
         ] {

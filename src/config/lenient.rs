@@ -6,6 +6,8 @@ use super::tree::{Data, Entry, Section, Tree, Value};
 /// Who runs a script is never taken out: then it would run as somebody else, perhaps as root. Nor is a
 /// password that cannot be sent: without it the others discard our adverts, and we theirs.
 const STAYS: [&str; 3] = ["user", "script_user", "auth_pass"];
+/// Nor is this as a whole: we would believe what nobody has signed.
+const SIGNATURES: &str = "auth_hmac";
 
 /// Takes out what the errors of a report point at: an item of a list, else an entry, else a section.
 /// Returns how many pieces that were; an error that points elsewhere stays one.
@@ -25,7 +27,8 @@ pub fn skip(tree: &mut Tree, report: &Report) -> usize {
                 || is_hit_as_a_whole(&entry.value, &places);
             // Of a list of nothing but mistakes nothing is left.
             let emptied = matches!(&entry.value.data, Data::List(items) if items.is_empty());
-            keep((!hit && !emptied) || stays(entry), &mut skipped)
+            let stays = stays(entry) || entry.word.text == SIGNATURES;
+            keep((!hit && !emptied) || stays, &mut skipped)
         });
     }
     tree.sections.retain(|section| keep(!is_hit(head(section), &places), &mut skipped));

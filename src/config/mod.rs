@@ -9,6 +9,7 @@ pub mod dialect;
 pub mod error;
 mod example;
 mod excerpt;
+pub mod hmac;
 pub mod keepalived;
 mod lenient;
 pub mod model;
@@ -166,7 +167,8 @@ pub struct VrrpInstance {
     pub virtual_router_id: Vrid,
     /// `priority`, 1 to 255. Default 100; 255 owns the addresses.
     pub priority: Priority,
-    /// `version`. Default 2 for IPv4 (or `vrrp_version`), always 3 for IPv6.
+    /// `version`. Default 2 for IPv4 (or `vrrp_version`), always 3 for IPv6. `2+3` is 3 here, with
+    /// `both_versions` in `election`.
     pub version: Version,
     /// `advert_int`. Default 1 s.
     pub advert_int: Interval,
@@ -183,6 +185,8 @@ pub struct VrrpInstance {
     pub v3_checksum: V3Checksum,
     /// `authentication`: the password of VRRPv2's `auth_type PASS`, padded with zeros.
     pub auth_pass: Option<[u8; 8]>,
+    /// `auth_hmac`: adverts are signed, and perhaps must be.
+    pub auth_hmac: Option<hmac::AuthHmac>,
     /// `virtual_ipaddress`, in the order of the file, never more than 255 of a family; empty only
     /// with `no_virtual_ipaddress`. Addresses of both families make two virtual routers.
     pub virtual_ipaddress: Vec<VirtualIpAddress>,

@@ -8,10 +8,11 @@ use super::notify::{News, Told};
 use super::pre::Moves;
 use super::router::VirtualRouter;
 use super::track::Tracker;
-use super::{Daemon, Object};
+use super::{hmac, Daemon, Object};
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
 use crate::vrrp::StateName;
+use crate::wire::trailer::Stamp;
 use crate::wire::{Discard, Family, Priority};
 
 impl Daemon {
@@ -49,9 +50,11 @@ impl Daemon {
             let net = self.routers[*router].sends_through();
             let VirtualRouter { core, templates, transport, .. } = &mut self.routers[*router];
             let net = &mut self.nets[net];
+            let (source, ttl) = (core.source(), transport.ttl());
+            let clock = core.auth_hmac().map_or(Stamp::default(), |_| hmac::stamp());
             for (destination, template) in templates {
-                let message = template.message(priority, checksum);
-                let (source, ttl) = (core.source(), transport.ttl());
+                let signature = core.sign(clock);
+                let message = template.signed(priority, checksum, signature.as_ref());
                 net.outbox.push(message, source, *destination, net.ifindex, ttl);
             }
         }
@@ -311,14 +314,23 @@ impl Daemon {
                  we keep the addresses with {}",
                 router.effective_priority()
             ),
+            Remark::NotSigned { source } => log::info!(
+                "{name}: {source} does not sign its adverts yet: with mode enforce in auth_hmac we \
+                 would not hear it"
+            ),
+            Remark::ClockApart { source, behind } => log::warn!(
+                "{name}: {}: from {} on its adverts are discarded; set both clocks",
+                hmac::apart(*source, *behind),
+                hmac::window(router)
+            ),
+            Remark::OneVersion { source, version } => log::info!(
+                "{name}: {source} sends VRRPv{version} alone, we send both: routers of the other \
+                 version do not hear it"
+            ),
             Remark::OtherFault(fault) => {
                 log::warn!("{name}: still FAULT: {}", self.explain(number, Reason::Fault(*fault)));
             }
-            Remark::GroupWaits { silent } => log::warn!(
-                "{name}: {}, but {}: it stays BACKUP",
-                self.explain_silence(number, Span(*silent)),
-                self.explain_wait(number)
-            ),
+            Remark::GroupWaits { silent } => self.tell_of_wait(number, Span(*silent)),
             Remark::Late { by } => log::warn!(
                 "{name}: woke up {} late for an advert: is the machine overloaded or was it \
                  suspended?",

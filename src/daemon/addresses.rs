@@ -20,6 +20,15 @@ enum Held {
     Foreign,
 }
 
+/// How an address came to be there that had not been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// Somebody had removed it: it is put back.
+    Again,
+    /// The kernel has refused it for a while.
+    AtLast,
+}
+
 /// One virtual address on one interface.
 #[derive(Debug)]
 struct Vip {
@@ -38,6 +47,8 @@ struct Vip {
     /// How many instances want it.
     wanted: usize,
     held: Held,
+    /// The kernel has refused it with this error, and that was told.
+    refused: Option<i32>,
 }
 
 /// All virtual addresses of the configuration.
@@ -75,6 +86,7 @@ impl Addresses {
             fixed: true,
             wanted: 0,
             held: Held::Not,
+            refused: None,
         });
         self.vips.len() - 1
     }
@@ -116,24 +128,37 @@ impl Addresses {
         if it.wanted == 0 {
             let ours = it.held == Held::Ours;
             it.held = Held::Not;
+            it.refused = None;
             if ours {
                 self.remove(vip, links);
             }
         }
     }
 
-    /// Puts back what is wanted on an interface and is not there. Returns whether it was there
-    /// before, for each address put back.
-    pub fn restore(&mut self, link: usize, links: &mut Links) -> Vec<usize> {
-        let missing = |vip: &Vip| {
-            vip.link == link && vip.wanted > 0 && links.get(link).find(vip.address).is_none()
-        };
-        let missing: Vec<usize> =
-            (0..self.vips.len()).filter(|vip| missing(&self.vips[*vip])).collect();
-        for vip in &missing {
-            self.put_in_place(*vip, links);
+    /// Puts back what is wanted on an interface and is not there; returns what has vanished. What
+    /// the kernel has refused is tried again, and returned when it is there.
+    pub fn restore(&mut self, link: usize, links: &mut Links) -> Vec<(usize, Restored)> {
+        let mut restored = Vec::new();
+        for vip in 0..self.vips.len() {
+            let it = &mut self.vips[vip];
+            if it.link != link || it.wanted == 0 {
+                continue;
+            }
+            match links.get(link).find(it.address) {
+                Some(there) if there.expected || it.refused.is_none() => {}
+                Some(_) => {
+                    it.refused = None;
+                    restored.push((vip, Restored::AtLast));
+                }
+                None => {
+                    if it.refused.is_none() {
+                        restored.push((vip, Restored::Again));
+                    }
+                    self.put_in_place(vip, links);
+                }
+            }
         }
-        missing
+        restored
     }
 
     /// Whether any of them is on its interface, whoever has put it there.
@@ -200,18 +225,30 @@ impl Addresses {
         let name = &links.get(it.link).name;
         match (refusal.errno, it.held) {
             // It was removed before us, or its interface was.
-            (nl::EADDRNOTAVAIL | nl::ENODEV, Held::Not) => {}
+            (nl::EADDRNOTAVAIL | nl::ENODEV | nl::ENXIO, Held::Not) => {}
             (nl::EEXIST, _) => {
                 log::info!("{} was on {name} already: using it, never removing it", it.address);
                 it.held = Held::Foreign;
             }
             (errno, _) => {
-                let error = std::io::Error::from_raw_os_error(errno);
-                log::error!("cannot change {}/{} on {name}: {error}", it.address, it.prefix_len);
+                if it.refused != Some(errno) {
+                    let why = why(it.address, errno);
+                    log::error!("cannot change {}/{} on {name}: {why}", it.address, it.prefix_len);
+                }
+                it.refused = Some(errno);
                 it.held = Held::Not;
                 links.forget(it.link, it.address);
             }
         }
+    }
+}
+
+/// What an error of the kernel means here.
+fn why(address: IpAddr, errno: i32) -> String {
+    match errno {
+        // Of IPv6 alone, and no question of rights: those have been looked at.
+        nl::EACCES if address.is_ipv6() => "IPv6 is off there (disable_ipv6)".into(),
+        _ => std::io::Error::from_raw_os_error(errno).to_string(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::router::{settings, VirtualMac, VirtualRouter};
 use super::teller::Teller;
 use super::track::{Kind, Tracker};
 use super::transport::Transport;
-use super::{checks, filter, Daemon};
+use super::{checks, filter, hmac, Daemon};
 use crate::config::{Config, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
@@ -100,11 +100,15 @@ impl Daemon {
         let no_accept = self.no_accept(from, &vips);
         let no_reports = self.no_reports(from, family);
         let fib = self.fib_of(from, family);
+        let mut core = Router::new(settings, trackers);
+        if let Some(auth_hmac) = &from.auth_hmac {
+            core.set_auth_hmac(hmac::build(auth_hmac, &from.name));
+        }
         self.routers.push(VirtualRouter {
             instance,
             group: None,
             stand: Stand::Init,
-            core: Router::new(settings, trackers),
+            core,
             net,
             link,
             vmac,

@@ -1,11 +1,13 @@
 //! What changes about interfaces and addresses, and what follows from it.
 
+use super::addresses::Restored;
 use super::announcer::Burst;
 use super::{Daemon, Object};
 use crate::sys::raw::RawSocket;
 use crate::vrrp::event::{Event, Link};
 use crate::vrrp::StateName;
 use crate::wire::announce::Announcement;
+use crate::wire::Family;
 use std::time::Duration;
 
 /// How often the interfaces are looked after when all is well.
@@ -47,6 +49,7 @@ impl Daemon {
 
     /// Looks at every interface of which something was heard.
     pub(super) fn refresh_links(&mut self) {
+        let mut dirty = Vec::new();
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
                 self.links.settle_as_it_is(self.now, link);
@@ -58,8 +61,16 @@ impl Daemon {
                 self.refresh_routers(link);
                 self.sense_interface(link);
                 self.sense_dev(link);
-                self.restore_addresses(link);
+                dirty.push(link);
             }
+        }
+        // Whoever has lost what it needs is to give its addresses up, not to get them back.
+        if !dirty.is_empty() {
+            self.settle_groups();
+            self.perform();
+        }
+        for link in dirty {
+            self.restore_addresses(link);
         }
         if self.links.take_changed() {
             self.set_routes_again();
@@ -134,6 +145,11 @@ impl Daemon {
         if source != it.core.source() {
             it.prepare_advert(source);
         }
+        if it.core.family() == Family::V6 {
+            for net in [Some(it.net), it.vmac.map(|vmac| vmac.net)].into_iter().flatten() {
+                nets[net].has_ipv6(source.is_some());
+            }
+        }
         let link = links.get(it.link);
         it.tell_of_two_homes(link, &instances[it.instance].name);
         let no_vmac = it.vmac.is_some_and(|vmac| {
@@ -162,10 +178,15 @@ impl Daemon {
             return;
         }
         let mut bursts = Vec::new();
-        for vip in self.addresses.restore(link, &mut self.links) {
+        for (vip, restored) in self.addresses.restore(link, &mut self.links) {
             let (link, address) = self.addresses.get(vip);
             let it = self.links.get(link);
-            log::warn!("{address} has vanished from {}: putting it back", it.name);
+            match restored {
+                Restored::Again => {
+                    log::warn!("{address} has vanished from {}: putting it back", it.name);
+                }
+                Restored::AtLast => log::info!("{address} is on {} at last", it.name),
+            }
             let (Some(index), Some(mac)) = (it.index, it.mac) else { continue };
             let announcement = Announcement::new(mac, address, it.forwarding);
             Burst::collect(&mut bursts, index, &announcement);

@@ -55,6 +55,8 @@ pub struct Address {
     pub tentative: bool,
     /// It bears our mark.
     pub ours: bool,
+    /// We have asked for it, and the kernel has not told of it yet.
+    pub expected: bool,
 }
 
 /// A request that the kernel refused, or acknowledged if that was asked for.
@@ -456,8 +458,8 @@ impl Links {
     /// Puts an address into the table: we have asked the kernel to add it.
     pub fn expect(&mut self, link: usize, address: IpAddr, prefix_len: u8) {
         self.forget(link, address);
-        let (secondary, tentative, ours) = (true, false, true);
-        let address = Address { address, prefix_len, secondary, tentative, ours };
+        let (secondary, tentative, ours, expected) = (true, false, true, true);
+        let address = Address { address, prefix_len, secondary, tentative, ours, expected };
         self.table[link].addresses.push(address);
     }
 }
@@ -493,6 +495,7 @@ fn address(info: &nl::IfAddr, attributes: &[u8]) -> Option<Address> {
         secondary: local.is_some() && flags & nl::IFA_F_SECONDARY != 0,
         tentative: flags & unusable != 0,
         ours,
+        expected: false,
     })
 }
 

@@ -13,6 +13,7 @@ mod fifo;
 mod filter;
 mod firewall;
 mod group;
+mod hmac;
 mod instance;
 mod interfaces;
 mod link;

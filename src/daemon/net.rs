@@ -35,6 +35,8 @@ pub struct Net {
     pub ifindex: u32,
     /// The interface was up when it was last looked at.
     pub was_up: bool,
+    /// The interface has had no link-local address since the sockets were opened.
+    lost_ipv6: bool,
     /// Virtual router of each VRID.
     routers: [u16; 256],
     /// More may be waiting than one turn reads.
@@ -67,6 +69,7 @@ impl Net {
             strangers: None,
             ifindex: 0,
             was_up: false,
+            lost_ipv6: false,
             routers: [NOBODY; 256],
             backlog: false,
             statistics: Statistics::default(),
@@ -122,6 +125,20 @@ impl Net {
         self.ifindex = ifindex;
         self.strangers_dropped = 0;
         Ok(())
+    }
+
+    /// Whether the interface has a link-local address. When it gets one again, the groups are joined
+    /// again: an interface that IPv6 has left forgets them.
+    pub fn has_ipv6(&mut self, now: bool) {
+        let lost = std::mem::replace(&mut self.lost_ipv6, !now);
+        if !(lost && now) {
+            return;
+        }
+        for socket in [&self.socket, &self.strangers].into_iter().flatten() {
+            if let Err(error) = socket.rejoin() {
+                log::debug!("cannot join the multicast group again: {error}");
+            }
+        }
     }
 
     /// Closes the sockets.

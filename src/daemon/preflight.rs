@@ -38,6 +38,7 @@ pub fn check(config: &Config, report: &mut Report) {
             report.error(fifo.place, error);
         }
     }
+    super::hmac::check(config, report);
     routing::check(config, report);
     for instance in &config.vrrp_instance {
         interface(&instance.interface, instance.interface_place, report);

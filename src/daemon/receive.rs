@@ -1,11 +1,12 @@
 //! Packets: from a socket to the virtual router that they are for.
 
-use super::Daemon;
+use super::{hmac, Daemon};
 use crate::sys::clock;
 use crate::sys::raw::Packet;
 use crate::vrrp::event::Event;
 use crate::vrrp::time::Instant;
 use crate::wire::advert::{claimed_vrid, parse};
+use crate::wire::trailer::Stamp;
 use crate::wire::{Discard, Meta, Vrid};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -25,6 +26,7 @@ impl Daemon {
         let Some(mut inbox) = self.inbox.take() else { return };
         let (seconds, nanos) = clock::realtime();
         let wall = seconds as u64 * 1_000_000_000 + u64::from(nanos);
+        let clock = Stamp::of_clock(seconds as u64, nanos);
         let mut read = 0;
         while let Some(socket) = self.nets.get(net).and_then(|net| net.socket.as_ref()) {
             let count = match socket.receive(&mut inbox) {
@@ -39,7 +41,7 @@ impl Daemon {
                 let packet = inbox.packet(slot);
                 let age = Duration::from_nanos(wall.saturating_sub(packet.arrived_ns));
                 let at = if age <= WAKE_UP { self.now - age } else { self.now };
-                self.packet(net, at, &packet);
+                self.packet(net, (at, clock), &packet);
             }
             read += count;
             self.nets[net].backlog = count == inbox.slots() && read >= TURN;
@@ -65,7 +67,7 @@ impl Daemon {
         }
     }
 
-    fn packet(&mut self, net: usize, at: Instant, packet: &Packet<'_>) {
+    fn packet(&mut self, net: usize, (at, clock): (Instant, Stamp), packet: &Packet<'_>) {
         let Packet { source, destination, ttl, .. } = *packet;
         let meta = Meta { source, destination, ttl };
         let parsed = match packet.truncated {
@@ -86,7 +88,7 @@ impl Daemon {
         };
         match (router, parsed) {
             (Some(router), Ok(advert)) => {
-                self.feed_at(at, router, Event::Advert { source, advert: &advert });
+                self.feed_at(at, router, Event::Advert { source, clock, advert: &advert });
             }
             (Some(router), Err(reason)) => {
                 self.feed_at(at, router, Event::Discarded { source, reason });
@@ -115,12 +117,13 @@ impl Daemon {
     /// when the counters are asked for, and now and then.
     pub(super) fn count_strangers(&mut self) {
         let Some(mut inbox) = self.inbox.take() else { return };
+        let at = (self.now, hmac::stamp());
         for net in 0..self.nets.len() {
             let mut read = 0;
             while let Some(strangers) = &self.nets[net].strangers {
                 let count = strangers.receive(&mut inbox).unwrap_or(0);
                 for slot in 0..count {
-                    self.packet(net, self.now, &inbox.packet(slot));
+                    self.packet(net, at, &inbox.packet(slot));
                 }
                 read += count;
                 if count < inbox.slots() || read >= TURN {

@@ -6,7 +6,7 @@ use super::transport::Transport;
 use crate::config::{V3Checksum, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
-use crate::vrrp::settings::{Garp, Settings};
+use crate::vrrp::settings::{Election, Garp, Settings};
 use crate::wire::advert::{ChecksumForm, Template};
 use crate::wire::announce::Announcement;
 use crate::wire::{Family, Version};
@@ -42,7 +42,8 @@ pub struct VirtualRouter {
     pub transport: Transport,
     /// Another virtual router with its VRID and its sockets, told apart by the peers of both.
     pub same_vrid: Option<usize>,
-    /// Its advertisement for each destination; there is none without an address to send from.
+    /// Its advertisement for each destination and version; there is none without an address to send
+    /// from.
     pub templates: Vec<(IpAddr, Template)>,
     /// The announcements of its addresses.
     pub announcements: Vec<Burst>,
@@ -76,7 +77,10 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
         priority: instance.priority,
         advert_int: instance.advert_int,
         preempt: !instance.nopreempt,
-        election: instance.election,
+        election: Election {
+            both_versions: instance.election.both_versions && family == Family::V4,
+            ..instance.election
+        },
         grouped: false,
         dont_track_primary: instance.dont_track_primary,
         fast_handover: instance.fast_handover,
@@ -86,7 +90,8 @@ pub fn settings(instance: &VrrpInstance, family: Family) -> Settings {
             V3Checksum::Rfc9568 => Some(ChecksumForm::Message),
             V3Checksum::PseudoHeader => Some(ChecksumForm::PseudoHeader),
         },
-        auth_pass: instance.auth_pass.filter(|_| version == Version::V2),
+        // Only adverts of VRRPv2 carry it.
+        auth_pass: instance.auth_pass.filter(|_| family == Family::V4),
         addresses,
         garp: Garp {
             master_delay: instance.garp_master_delay,
@@ -125,9 +130,11 @@ impl VirtualRouter {
     pub fn prepare_advert(&mut self, source: Option<IpAddr>) {
         self.templates.clear();
         let Some(source) = source else { return };
-        let fields = self.core.settings().fields();
-        let ready = |to: IpAddr| (to, Template::new(&fields, source, to));
-        self.templates.extend(self.transport.destinations().map(ready));
+        let settings = self.core.settings();
+        for fields in [Some(settings.fields()), settings.fields_of_v2()].into_iter().flatten() {
+            let ready = |to: IpAddr| (to, Template::new(&fields, source, to));
+            self.templates.extend(self.transport.destinations().map(ready));
+        }
     }
 
     /// Makes the announcements ready. `vips` gives interface and address of each number.

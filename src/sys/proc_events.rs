@@ -101,19 +101,13 @@ impl ProcEvents {
             let mut name: libc::sockaddr_nl = unsafe { mem::zeroed() };
             let mut name_length = mem::size_of_val(&name) as libc::socklen_t;
             let fd = self.fd.as_raw_fd();
+            let from = std::ptr::from_mut(&mut name).cast();
+            let to = buffer.as_mut_ptr().cast();
+            let flags = libc::MSG_DONTWAIT;
             // SAFETY: the buffer and the name are writable for their lengths until the call returns.
-            let read = if_ready(|| {
-                cvt_len(unsafe {
-                    libc::recvfrom(
-                        fd,
-                        buffer.as_mut_ptr().cast(),
-                        MESSAGE,
-                        libc::MSG_DONTWAIT,
-                        std::ptr::from_mut(&mut name).cast(),
-                        &mut name_length,
-                    )
-                })
-            })?;
+            let mut receive =
+                || unsafe { libc::recvfrom(fd, to, MESSAGE, flags, from, &mut name_length) };
+            let read = if_ready(|| cvt_len(receive()))?;
             let Some(length) = read else { return Ok(None) };
             let from_kernel = name.nl_pid == 0;
             let event = buffer.get(..length).and_then(|bytes| event(bytes, self.mark));

@@ -6,7 +6,8 @@ use super::time::Instant;
 use super::tracker::Effect;
 use super::StateName;
 use crate::wire::advert::{Advert, ChecksumForm};
-use crate::wire::{Discard, Interval, Priority};
+use crate::wire::trailer::Stamp;
+use crate::wire::{Discard, Interval, Priority, Version};
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -27,6 +28,8 @@ pub enum Event<'a> {
     Advert {
         /// Source address of its IP header.
         source: IpAddr,
+        /// What the clock of the day shows, for those that are signed.
+        clock: Stamp,
         /// The message.
         advert: &'a Advert<'a>,
     },
@@ -160,6 +163,25 @@ pub enum Remark {
         /// The other's priority.
         priority: Priority,
     },
+    /// A peer does not sign its adverts: with `mode enforce` we would not hear it.
+    NotSigned {
+        /// Who.
+        source: IpAddr,
+    },
+    /// The clock of a peer differs from ours by more than half of `time_window`.
+    ClockApart {
+        /// Who.
+        source: IpAddr,
+        /// How many seconds it is behind ours; negative if it is ahead.
+        behind: i32,
+    },
+    /// We send both versions, and a peer does not (V3-120).
+    OneVersion {
+        /// Who.
+        source: IpAddr,
+        /// The one that it sends.
+        version: Version,
+    },
     /// We stay in FAULT, for another reason than the last that was told.
     OtherFault(Fault),
     /// For another Master_Down_Interval, and 10 s, we have wanted to be MASTER and the group has not
@@ -191,6 +213,9 @@ impl Remark {
             Self::Late { .. } => first + 7,
             Self::OtherFault(_) => first + 8,
             Self::GroupWaits { .. } => first + 9,
+            Self::NotSigned { .. } => first + 10,
+            Self::ClockApart { .. } => first + 11,
+            Self::OneVersion { .. } => first + 12,
         }
     }
 }

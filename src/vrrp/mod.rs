@@ -2,6 +2,7 @@
 //! `handle(now, event, &mut out)` and `deadline()`, and nothing here knows a clock, a descriptor or
 //! a log. After construction nothing allocates but the caller's list of actions, which is reused.
 
+pub mod auth_hmac;
 pub mod check;
 pub mod debounce;
 pub mod event;
@@ -23,6 +24,11 @@ use core::fmt;
 pub mod bounds {
     /// Virtual addresses of one instance: VRRP counts them in one octet.
     pub const ADDRESSES: usize = crate::wire::MAX_ADDRESSES;
+    /// Routers whose signed adverts are kept in order, of one virtual router: those that claim to be
+    /// its MASTER at the same time.
+    pub const SENDERS: usize = 16;
+    /// Keys of one instance: `auth_hmac` numbers them in one octet.
+    pub const KEYS: usize = 255;
     /// Lines of a list that is not advertised: routes, rules, excluded and static addresses.
     pub const LINES: usize = 4096;
     /// Trackers of one instance.

@@ -12,16 +12,16 @@ const QUIET: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Remarks {
     /// A bit for each [`Remark::number`].
-    made: u32,
+    made: u64,
     /// What is true of the packet at hand, and so must not be forgotten after it.
-    standing: u32,
+    standing: u64,
     forgot_at: Option<Instant>,
 }
 
 impl Remarks {
     /// Makes a remark unless it was made before.
     pub(super) fn make(&mut self, remark: Remark, out: &mut Vec<Action>) {
-        let bit = 1 << remark.number();
+        let bit = 1u64 << remark.number();
         self.standing |= bit;
         if self.made & bit == 0 {
             self.made |= bit;

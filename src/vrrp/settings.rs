@@ -57,6 +57,8 @@ pub struct Election {
     pub higher_prio_send_advert: bool,
     /// `owner_ignore_adverts`: an owner listens to nobody, in VRRPv3 too.
     pub owner_ignore_adverts: bool,
+    /// `version 2+3`: VRRPv2 is sent and heard beside VRRPv3 (V3-120).
+    pub both_versions: bool,
 }
 
 impl Default for Election {
@@ -67,6 +69,7 @@ impl Default for Election {
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,
             owner_ignore_adverts: false,
+            both_versions: false,
         }
     }
 }
@@ -101,6 +104,27 @@ impl Settings {
         }
     }
 
+    /// The same for VRRPv2, if that is spoken beside VRRPv3.
+    #[must_use]
+    pub fn fields_of_v2(&self) -> Option<Fields<'_>> {
+        let interval = self.interval_of(Version::V2);
+        let fields = Fields { version: Version::V2, interval, ..self.fields() };
+        self.election.both_versions.then_some(fields)
+    }
+
+    /// Whether a version is spoken.
+    pub(super) fn speaks(&self, version: Version) -> bool {
+        version == self.version || self.election.both_versions
+    }
+
+    /// Our interval as an advertisement of a version says it: VRRPv2 knows whole seconds alone.
+    pub(super) fn interval_of(&self, version: Version) -> Interval {
+        match version {
+            Version::V2 => self.advert_int.whole_seconds(),
+            Version::V3 => self.advert_int,
+        }
+    }
+
     /// How long a router of this priority waits for a MASTER of this interval.
     pub(super) fn master_down_interval(&self, ours: Priority, interval: Interval) -> Duration {
         let adverts = self.election.down_timer_adverts;
@@ -123,7 +147,7 @@ impl Settings {
 
     /// The checks of RFC 9568 §7.1 and RFC 3768 §7.1 that need the configuration.
     pub(super) fn accepts(&self, advert: &Advert<'_>, ours: Priority) -> Result<(), Discard> {
-        if advert.version != self.version {
+        if !self.speaks(advert.version) {
             return Err(Discard::Version);
         }
         let owner = ours == Priority::OWNER;
@@ -134,7 +158,8 @@ impl Settings {
             Some(_) if owner => Err(Discard::Owner),
             Some(authentication) => {
                 self.authenticate(authentication.kind, &authentication.data)?;
-                if advert.interval != self.advert_int {
+                // With both versions, the MASTER's rate is what we go by (V3-120).
+                if !self.election.both_versions && advert.interval != self.advert_int {
                     return Err(Discard::Interval);
                 }
                 let exempt = self.skip_check_adv_addr || advert.priority == Priority::OWNER;

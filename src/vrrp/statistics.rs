@@ -51,7 +51,7 @@ impl Statistics {
 }
 
 /// The counters of refused packets and what each sums up.
-pub const NAMES: [(&str, &[Discard]); 13] = [
+pub const NAMES: [(&str, &[Discard]); 19] = [
     ("checksum_errors", &[Discard::Checksum]),
     ("version_errors", &[Discard::Version]),
     ("vrid_errors", &[Discard::Vrid]),
@@ -59,12 +59,18 @@ pub const NAMES: [(&str, &[Discard]); 13] = [
     ("interval_errors", &[Discard::Interval]),
     ("invalid_type_pkts_rcvd", &[Discard::InvalidType]),
     ("address_list_errors", &[Discard::AddressList, Discard::CountZero, Discard::NotLinkLocal]),
-    ("packet_length_errors", &[Discard::PacketLength, Discard::Carp]),
+    ("packet_length_errors", &[Discard::PacketLength, Discard::Carp, Discard::Signed]),
     ("invalid_auth_type", &[Discard::InvalidAuthType]),
     ("auth_type_mismatch", &[Discard::AuthTypeMismatch]),
     ("auth_failures", &[Discard::AuthFailure]),
     ("owner_conflicts", &[Discard::Owner]),
     ("unicast_source_errors", &[Discard::UnicastSource]),
+    ("hmac_missing", &[Discard::HmacMissing]),
+    ("hmac_unknown_kind", &[Discard::HmacUnknownKind]),
+    ("hmac_unknown_key", &[Discard::HmacUnknownKey]),
+    ("hmac_failures", &[Discard::HmacFailure]),
+    ("hmac_stale", &[Discard::HmacStale]),
+    ("hmac_replayed", &[Discard::HmacReplayed]),
 ];
 
 #[cfg(test)]

@@ -8,9 +8,11 @@
 //! |  v2: Auth Type | Advertisement Interval, s (8) |   Checksum    |
 //! |                     Address (1..n), 4 or 16 octets             |
 //! |  v2 only: Authentication Data, 8 octets                        |
+//! |  if signed: a trailer of 28 octets, see [`super::trailer`]     |
 //! ```
 
 use super::checksum::Sum;
+use super::trailer::{self, Signature, Trailer};
 use super::{Discard, Family, Interval, Meta, Priority, Version, Vrid, MAX_ADDRESSES, TTL};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -28,8 +30,8 @@ const CHECKSUM: usize = 6;
 const CARP_LENGTH: usize = 36;
 const CARP_AUTH_LENGTH: u8 = 7;
 
-/// The longest message: a header and 255 IPv6 addresses.
-pub const MAX_MESSAGE: usize = HEADER + 16 * MAX_ADDRESSES;
+/// The longest message: a header, 255 IPv6 addresses and a trailer.
+pub const MAX_MESSAGE: usize = HEADER + 16 * MAX_ADDRESSES + trailer::LENGTH;
 
 /// What a VRRPv3 checksum over IPv4 covers. IPv6 always has the pseudo-header, VRRPv2 never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub struct Advert<'a> {
     pub authentication: Option<Authentication>,
     /// The sender's virtual addresses, at least one.
     pub addresses: Addresses<'a>,
+    /// If it is signed, by whom is yet to be seen.
+    pub trailer: Option<Trailer<'a>>,
 }
 
 /// The list of addresses in a message, still as octets.
@@ -132,15 +136,20 @@ pub fn parse<'a>(meta: &Meta, message: &'a [u8]) -> Result<Advert<'a>, Discard> 
     let (addresses, rest) = body
         .split_at_checked(usize::from(*count) * family.address_len())
         .ok_or(Discard::PacketLength)?;
-    let authentication = match version {
-        Version::V2 => {
-            let data = <[u8; AUTH_DATA]>::try_from(rest).map_err(|_| Discard::PacketLength)?;
-            Some(Authentication { kind: *hi, data })
+    let (authentication, rest) = match (version, rest.split_first_chunk()) {
+        (Version::V2, None) => return Err(Discard::PacketLength),
+        (Version::V2, Some((data, rest))) => {
+            (Some(Authentication { kind: *hi, data: *data }), rest)
         }
-        Version::V3 if rest.is_empty() => None,
-        Version::V3 => return Err(Discard::PacketLength),
+        (Version::V3, _) => (None, rest),
     };
-    let checksum = verify(meta, version, message).ok_or(Discard::Checksum)?;
+    let unsigned = message.get(..message.len() - rest.len()).unwrap_or(message);
+    let trailer = Trailer::new(unsigned, rest);
+    if trailer.is_none() && !rest.is_empty() {
+        return Err(Discard::PacketLength);
+    }
+    let covered = if family == Family::V4 { unsigned } else { message };
+    let checksum = verify(meta, version, covered).ok_or(Discard::Checksum)?;
     let vrid = Vrid::new(*vrid).ok_or(Discard::Vrid)?;
     if authentication.is_some_and(|authentication| authentication.kind > 2) {
         return Err(Discard::InvalidAuthType);
@@ -156,7 +165,7 @@ pub fn parse<'a>(meta: &Meta, message: &'a [u8]) -> Result<Advert<'a>, Discard> 
     }
     .ok_or(Discard::Interval)?;
     let priority = Priority(*priority);
-    Ok(Advert { version, vrid, priority, interval, checksum, authentication, addresses })
+    Ok(Advert { version, vrid, priority, interval, checksum, authentication, addresses, trailer })
 }
 
 /// Which form of checksum the message has; `None` if none fits.
@@ -192,8 +201,11 @@ pub struct Fields<'a> {
 #[derive(Clone, Debug)]
 pub struct Template {
     bytes: Vec<u8>,
+    /// Octets of the message; a trailer may stand behind it.
+    length: usize,
     version: Version,
-    family: Family,
+    vrid: Vrid,
+    source: IpAddr,
     /// The sum of the message with priority and checksum 0.
     message: Sum,
     /// The same with the pseudo-header.
@@ -212,23 +224,43 @@ impl Template {
         assert!((least..=MAX_ADDRESSES).contains(&fields.addresses.len()));
         assert!(fields.interval.fits(fields.version));
         let bytes = fields.bytes();
-        let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+        let &Fields { version, vrid, .. } = fields;
+        let length = bytes.len();
         let message = Sum::default().add_bytes(&bytes);
-        let pseudo = message.add_pseudo_header(source, destination, length);
-        Self { bytes, version: fields.version, family: Family::of(source), message, pseudo }
+        let pseudo = message.add_pseudo_header(source, destination, length as u16);
+        Self { bytes, length, version, vrid, source, message, pseudo }
     }
 
     /// The message with this priority, its checksum in this form where there is a choice.
     pub fn message(&mut self, priority: Priority, form: ChecksumForm) -> &[u8] {
-        let sum = match (self.version, self.family, form) {
-            (Version::V2, ..) | (Version::V3, Family::V4, ChecksumForm::Message) => self.message,
-            (Version::V3, Family::V6, _) | (Version::V3, _, ChecksumForm::PseudoHeader) => {
+        self.signed(priority, form, None)
+    }
+
+    /// The same, and behind it the trailer if it is to be signed.
+    pub fn signed(
+        &mut self,
+        priority: Priority,
+        form: ChecksumForm,
+        signature: Option<&Signature<'_>>,
+    ) -> &[u8] {
+        self.bytes.truncate(self.length);
+        self.bytes[2] = priority.0;
+        let mut sum = match (self.version, self.source, form) {
+            (Version::V2, ..) | (Version::V3, IpAddr::V4(_), ChecksumForm::Message) => self.message,
+            (Version::V3, IpAddr::V6(_), _) | (Version::V3, _, ChecksumForm::PseudoHeader) => {
                 self.pseudo
             }
         };
-        let checksum = sum.add_word(u16::from(priority.0) << 8).finish();
-        self.bytes[2] = priority.0;
-        self.bytes[CHECKSUM..HEADER].copy_from_slice(&checksum.to_be_bytes());
+        sum = sum.add_word(u16::from(priority.0) << 8);
+        if let Some(signature) = signature {
+            let trailer = signature.trailer(self.version, self.vrid, self.source, &self.bytes);
+            self.bytes.extend_from_slice(&trailer);
+            if self.source.is_ipv6() {
+                // The length in the pseudo-header has grown as well.
+                sum = sum.add_word(trailer::LENGTH as u16).add_bytes(&trailer);
+            }
+        }
+        self.bytes[CHECKSUM..HEADER].copy_from_slice(&sum.finish().to_be_bytes());
         &self.bytes
     }
 }
@@ -243,7 +275,8 @@ impl Fields<'_> {
         };
         let version_type = self.version.number() << 4 | ADVERTISEMENT;
         let count = self.addresses.len() as u8;
-        let mut bytes = Vec::with_capacity(HEADER + 16 * self.addresses.len() + AUTH_DATA);
+        let most = HEADER + 16 * self.addresses.len() + AUTH_DATA;
+        let mut bytes = Vec::with_capacity(most + trailer::LENGTH);
         bytes.extend([version_type, self.vrid.get(), 0, count, hi, lo, 0, 0]);
         for address in self.addresses {
             match address {
@@ -254,7 +287,7 @@ impl Fields<'_> {
         if self.version == Version::V2 {
             bytes.extend(self.auth_pass.unwrap_or_default());
         }
-        bytes.shrink_to_fit();
+        bytes.shrink_to(bytes.len() + trailer::LENGTH);
         bytes
     }
 }

@@ -6,6 +6,8 @@
 pub mod advert;
 pub mod announce;
 pub mod checksum;
+pub mod sha256;
+pub mod trailer;
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -195,6 +197,12 @@ impl Interval {
         Duration::from_millis(self.0 as u64 * 10)
     }
 
+    /// As many seconds, or the next whole number of them.
+    #[must_use]
+    pub const fn whole_seconds(self) -> Self {
+        Self(self.0.div_ceil(100) * 100)
+    }
+
     /// Whether a version can carry it.
     #[must_use]
     pub const fn fits(self, version: Version) -> bool {
@@ -259,11 +267,26 @@ pub enum Discard {
     /// From a `unicast_peer`, outside of its `min_ttl` and `max_ttl`; counted with the
     /// `ip-ttl-errors`.
     UnicastTtl,
+    /// Signed, and we have no `auth_hmac`: it is longer than its own count says; counted with the
+    /// `packet-length-errors`.
+    Signed,
+    /// Not signed, and our `auth_hmac` demands it.
+    HmacMissing,
+    /// Signed in a way that we do not know.
+    HmacUnknownKind,
+    /// Signed with a key that we have not.
+    HmacUnknownKey,
+    /// The signature is wrong.
+    HmacFailure,
+    /// Signed longer ago than `time_window`, or that far in the future.
+    HmacStale,
+    /// Not signed after the last one that was taken from there.
+    HmacReplayed,
 }
 
 impl Discard {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 24] = [
         Self::IpTtl,
         Self::Version,
         Self::Checksum,
@@ -281,6 +304,13 @@ impl Discard {
         Self::Owner,
         Self::UnicastSource,
         Self::UnicastTtl,
+        Self::Signed,
+        Self::HmacMissing,
+        Self::HmacUnknownKind,
+        Self::HmacUnknownKey,
+        Self::HmacFailure,
+        Self::HmacStale,
+        Self::HmacReplayed,
     ];
 
     /// What to tell a person, after "discarding adverts from ADDRESS: ".
@@ -304,6 +334,25 @@ impl Discard {
             Self::Owner => "we own the addresses (priority 255) and listen to nobody in VRRPv2",
             Self::UnicastSource => "that address is not in our unicast_peer",
             Self::UnicastTtl => "their TTL is not within min_ttl and max_ttl of that unicast_peer",
+            Self::Signed => "they are signed; set the same auth_hmac here, or leave it out there",
+            Self::HmacMissing => {
+                "they are not signed; until all routers do it, set mode permissive or receive-only \
+                 in auth_hmac"
+            }
+            Self::HmacUnknownKind => "they are signed in a way that we do not know",
+            Self::HmacUnknownKey => "they are signed with a key that our auth_hmac does not have",
+            Self::HmacFailure => {
+                "their signature is wrong: their key has the id of ours and is another, or somebody \
+                 forges them"
+            }
+            Self::HmacStale => {
+                "their clock and ours are further apart than time_window, or somebody repeats old \
+                 ones; set both clocks"
+            }
+            Self::HmacReplayed => {
+                "they are older than what we have heard before: somebody repeats them, or their \
+                 clock was set back"
+            }
         }
     }
 }

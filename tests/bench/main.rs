@@ -10,6 +10,7 @@ use vipd::vrrp::router::Router;
 use vipd::vrrp::settings::{Election, Garp, Settings};
 use vipd::vrrp::time::Instant;
 use vipd::wire::advert::{parse, ChecksumForm, Template};
+use vipd::wire::trailer::Stamp;
 use vipd::wire::{Family, Interval, Meta, Priority, Version, Vrid};
 
 const ROUNDS: u32 = 7;
@@ -90,7 +91,11 @@ fn main() {
         time(&format!("BACKUP takes an advert of {addresses} addresses"), || {
             now = now + Duration::from_secs(1);
             if let Ok(advert) = parse(&meta, black_box(&bytes)) {
-                backup.handle(now, Event::Advert { source: PEER, advert: &advert }, &mut out);
+                backup.handle(
+                    now,
+                    Event::Advert { source: PEER, clock: Stamp::default(), advert: &advert },
+                    &mut out,
+                );
             }
             out.clear();
         });

@@ -6,6 +6,7 @@
 
 mod convert;
 mod corpus;
+mod hmac;
 mod keepalived;
 mod uci;
 

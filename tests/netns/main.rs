@@ -11,6 +11,7 @@ mod groups;
 mod hostile;
 mod interop;
 mod ipv6;
+mod ipv6_world;
 mod itself;
 mod keepalived_conf;
 mod lab;

@@ -259,6 +259,28 @@ fn adverts_from_the_interface_itself() {
     assert_eq!(injector.holders(VIP), [VMAC]);
 }
 
+/// Unicast adverts do that without being told.
+#[test]
+fn unicast_leaves_through_the_interface() {
+    let pair = Pair::new();
+    let client = pair.lab.host("c", "10.77.0.3/24");
+    let to = |peer: &Host, priority| {
+        let peer = format!("unicast_peer = [\"{}\"]", peer.address);
+        toml(priority, &format!("{V3}\nuse_vmac = true\n{peer}"))
+    };
+    let (a, b) = pair.start_both(&to(&pair.b, 150), &to(&pair.a, 100));
+    assert_eq!(Injector::open(&client).holders(VIP), [VMAC]);
+    a.signal("TERM");
+    b.wait_log("vip: BACKUP -> MASTER: 10.77.0.1 resigned", SOON);
+    assert!(a.wait_end(SOON).success());
+    let adverts = pair.hears_a.adverts();
+    assert!(adverts.len() > 2);
+    for advert in &adverts {
+        assert_eq!((&advert.frame[..6], &advert.frame[6..12]), (&pair.b.mac[..], &pair.a.mac[..]));
+    }
+    assert_eq!(Injector::open(&client).holders(VIP), [VMAC]);
+}
+
 /// One has a virtual MAC address, the other has not: each hears the other, in either state.
 #[test]
 fn a_group_of_both_kinds() {

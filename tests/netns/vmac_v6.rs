@@ -100,6 +100,7 @@ fn v3_011_v3_098_v3_099_ipv6_has_its_virtual_mac_too() {
 fn ipv6_goes_back_and_forth() {
     let pair = Pair::new();
     let client = Injector::open(&pair.lab.host("c", "10.77.0.3/24"));
+    let of_b = Recorder::open(&pair.lab, &pair.b);
     let (a, b) = pair.start_both(&dual(150), &dual(100));
     a.signal("KILL");
     a.wait_end(SOON);
@@ -110,6 +111,10 @@ fn ipv6_goes_back_and_forth() {
     pair.lab.wait_holder_of(VIP_GLOBAL, &pair.a, SOON);
     assert_eq!(client.holders(VIP_GLOBAL), [VMAC6]);
     poll(SOON, "it is down", || !is_up(&pair.b, DEVICE6));
+    // Not even that it leaves its groups: a switch would take it for the MASTER again.
+    let last = pair.hears_b.adverts().pop().expect("it was MASTER");
+    let late = of_b.after(last.at + Duration::from_millis(1).as_nanos() as u64);
+    assert!(late.iter().all(|frame| ![VMAC, VMAC6].contains(&frame.source().try_into().unwrap())));
     assert!(again.lines("discarding").is_empty() && b.lines("discarding").is_empty());
     assert!(again.lines("cannot").is_empty() && b.lines("cannot").is_empty());
 }

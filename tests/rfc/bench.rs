@@ -9,6 +9,7 @@ use vipd::vrrp::time::Instant;
 use vipd::vrrp::StateName;
 use vipd::wire::advert::{parse, ChecksumForm, Template};
 use vipd::wire::checksum::Sum;
+use vipd::wire::trailer::Stamp;
 use vipd::wire::{Discard, Family, Interval, Meta, Priority, Version, Vrid};
 
 /// The last octet of our own address, 192.0.2.5.
@@ -157,7 +158,9 @@ impl Bench {
         let source = peer(last);
         let meta = Meta { source, destination: Family::V4.group(), ttl: self.ttl };
         match parse(&meta, bytes) {
-            Ok(advert) => self.event(Event::Advert { source, advert: &advert }),
+            Ok(advert) => {
+                self.event(Event::Advert { source, clock: Stamp::default(), advert: &advert })
+            }
             Err(reason) => self.event(Event::Discarded { source, reason }),
         }
     }

@@ -7,6 +7,7 @@ use vipd::vrrp::router::Router;
 use vipd::vrrp::settings::Settings;
 use vipd::vrrp::StateName;
 use vipd::wire::advert::{parse, ChecksumForm, Template};
+use vipd::wire::trailer::Stamp;
 use vipd::wire::{Discard, Family, Meta, Priority};
 
 fn address(text: &str) -> IpAddr {
@@ -37,7 +38,7 @@ fn hears(ours: &[&str], theirs: &[&str]) -> (StateName, u64, Vec<Action>) {
     let message = template.message(Priority(200), ChecksumForm::PseudoHeader).to_vec();
     let meta = Meta { source, destination, ttl: 255 };
     let advert = parse(&meta, &message).expect("its form is right");
-    router.handle(at, Event::Advert { source, advert: &advert }, &mut out);
+    router.handle(at, Event::Advert { source, clock: Stamp::default(), advert: &advert }, &mut out);
     let counted = router.statistics().discarded[Discard::NotLinkLocal as usize];
     (router.state(), counted, out)
 }

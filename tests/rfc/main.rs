@@ -15,3 +15,4 @@ mod receive;
 mod remarks;
 mod requirements;
 mod v2;
+mod versions;

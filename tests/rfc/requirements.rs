@@ -18,9 +18,7 @@ use Proof::{InNamespaces, NotApplicable, NotYet, Tested};
 
 const ADVERTISEMENTS: Proof =
     NotYet("that is radvd's or odhcpd's work, which a notify script starts and stops");
-const VIRTUAL_MAC: Proof = NotYet("virtual MAC address");
 const CONFIGURATION: Proof = NotYet("a test of the configuration");
-const DUAL: Proof = NotYet("version 2 and 3 together");
 
 pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v3_001", "adverts come from the interface's own address", Tested),
@@ -132,8 +130,8 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v3_117", "so are equal priorities", Tested),
     ("v3_118", "priorities far enough apart", NotYet("a warning of the check command")),
     ("v3_119", "a remark when queueing makes us flap", NotYet("a count of late flaps")),
-    ("v3_120", "both versions at once", DUAL),
-    ("v3_121", "no version 2 above a faster peer", DUAL),
+    ("v3_120", "both versions at once", Tested),
+    ("v3_121", "no version 2 above a faster peer", Tested),
     ("v3_122", "no authentication in version 3", NotApplicable("nothing to do")),
     ("v2_001", "version 2", Tested),
     ("v2_002", "type 1 alone", Tested),

@@ -214,7 +214,7 @@ fn election(random: &mut Random, down_timer_adverts: u8) -> Election {
         down_timer_adverts,
         lower_prio_no_advert: random.percent(15),
         higher_prio_send_advert: random.percent(15),
-        owner_ignore_adverts: false,
+        ..Election::default()
     }
 }
 
@@ -256,6 +256,7 @@ fn script(random: &mut Random) -> check::Settings {
         rise: 1 + random.below(3) as u32,
         fall: 1 + random.below(3) as u32,
         init_fail: random.percent(20),
+        is_bodiless: false,
         gated: false,
         start_delay: Duration::ZERO,
         fault_hold: Duration::ZERO,

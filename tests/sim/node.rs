@@ -14,6 +14,7 @@ use vipd::vrrp::time::Instant;
 use vipd::vrrp::tracker::{Effect, Weight};
 use vipd::vrrp::StateName;
 use vipd::wire::advert::{parse, Template};
+use vipd::wire::trailer::Stamp;
 use vipd::wire::{Family, Meta, Priority};
 
 /// The tracker slot that a story or a fault sets directly.
@@ -277,7 +278,12 @@ impl Node {
         };
         let taken = self.router.statistics().advertisement_rcvd;
         let kind = Kind::Packet { priority: advert.priority, interval: advert.interval };
-        self.event(now, kind, Event::Advert { source, advert: &advert }, outcome)?;
+        self.event(
+            now,
+            kind,
+            Event::Advert { source, clock: Stamp::default(), advert: &advert },
+            outcome,
+        )?;
         if self.router.statistics().advertisement_rcvd == taken {
             return Ok(());
         }

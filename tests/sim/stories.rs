@@ -280,6 +280,7 @@ fn an_address_that_is_lost_is_a_fault_and_nothing_is_sent() {
 }
 
 const CHECK: check::Settings = check::Settings {
+    is_bodiless: false,
     interval: Duration::from_secs(2),
     timeout: Duration::from_secs(2),
     rise: 2,

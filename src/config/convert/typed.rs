@@ -1,7 +1,8 @@
 //! Values with the type that their keyword takes, whatever the syntax they come from.
 
+use crate::config::schema::hmac;
 use crate::config::schema::table::{Key, Kind, SECTIONS, TABLES};
-use crate::config::schema::value::{self, Setting};
+use crate::config::schema::value::{self, Setting, Versions};
 use crate::config::tree::{Data, Entry, Value, Word};
 use crate::vrrp::bounds;
 use crate::vrrp::tracker::Weight;
@@ -36,6 +37,11 @@ pub fn typed(section: &str, word: &str, value: &Value) -> Typed {
         (Ok(Setting::Choice(index)), Kind::Choice(choices)) => {
             choices.get(index).map_or_else(|| plain(value), |choice| Typed::Text((*choice).into()))
         }
+        (Ok(Setting::Version(versions)), _) => match versions {
+            Versions::V2 => Typed::Integer(2),
+            Versions::V3 => Typed::Integer(3),
+            Versions::Both => Typed::Text("2+3".into()),
+        },
         (Ok(Setting::User(user, None)), _) => Typed::Text(user),
         (Ok(Setting::User(user, Some(group))), _) => Typed::Text(format!("{user} {group}")),
         (Ok(Setting::Weight(weight)), _) => weight_as(weight),
@@ -111,7 +117,8 @@ fn command(section: &str, value: &Value) -> Typed {
 fn special(word: &str, value: &Value) -> Typed {
     match (word, &value.data, value::time(value)) {
         ("advert_int" | "garp_extra_if" | "vrrp_garp_extra_if", _, Some(time)) => span(value, time),
-        ("authentication", Data::Table(entries), _) => table(word, entries),
+        ("authentication" | "auth_hmac", Data::Table(entries), _) => table(word, entries),
+        ("key", ..) => keys(value),
         ("init_file", Data::Line(words), _) if words.is_empty() => Typed::Integer(0),
         ("init_file", _, _) => match value.word().and_then(|word| word.text.parse().ok()) {
             Some(number) => Typed::Integer(number),
@@ -121,6 +128,17 @@ fn special(word: &str, value: &Value) -> Typed {
             Typed::List(words.iter().map(|word| Typed::Text(word.text.clone())).collect())
         }
         _ => plain(value),
+    }
+}
+
+/// The keys of `auth_hmac`, by their numbers.
+fn keys(value: &Value) -> Typed {
+    let text = |word: Word| Typed::Text(word.text);
+    match hmac::pairs(value) {
+        Some(pairs) => Typed::Table(
+            pairs.into_iter().filter_map(|(id, key)| Some((id.text, text(key?)))).collect(),
+        ),
+        None => plain(value),
     }
 }
 

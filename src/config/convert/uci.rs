@@ -138,6 +138,11 @@ fn options(out: &mut String, section: &str, part: &EntryPart<'_>) {
         return list(out, word, items, part);
     }
     let comment = part.around.behind.as_deref();
+    if let (Typed::Table(entries), "auth_hmac") =
+        (typed::typed(section, word, &part.entry.value), word)
+    {
+        return signatures(out, &entries, comment);
+    }
     let (command, pairs) = match typed::typed(section, word, &part.entry.value) {
         Typed::Table(entries) => ("option", entries),
         Typed::List(items) => {
@@ -148,6 +153,23 @@ fn options(out: &mut String, section: &str, part: &EntryPart<'_>) {
     let last = pairs.len().saturating_sub(1);
     for (index, (word, value)) in pairs.iter().enumerate() {
         setting(out, command, word, &scalar(value), comment.filter(|_| index == last));
+    }
+}
+
+/// `auth_hmac` stands among the other options, with its name before those of its own.
+fn signatures(out: &mut String, entries: &[(String, Typed)], comment: Option<&str>) {
+    let last = entries.len().saturating_sub(1);
+    for (index, (word, value)) in entries.iter().enumerate() {
+        let (word, mut comment) = (format!("auth_hmac_{word}"), comment.filter(|_| index == last));
+        match value {
+            Typed::Table(keys) => {
+                for (id, key) in keys {
+                    let line = format!("{id} {}", scalar(key));
+                    setting(out, "list", &word, &line, comment.take());
+                }
+            }
+            other => setting(out, "option", &word, &scalar(other), comment),
+        }
     }
 }
 

@@ -1,9 +1,7 @@
 //! `global_defs`
 
 use super::Support::{Differs, Ignored, Later, Renamed, Same};
-use super::{
-    Table, BFD, BUFFERS, CHECKSUM, EXTRA, IPVS, LIST, MAIL, NO_IPV6, OWNER, STRICT, UNICAST,
-};
+use super::{Table, BFD, BUFFERS, CHECKSUM, EXTRA, IPVS, LIST, MAIL, OWNER, PACE, STRICT, UNICAST};
 
 const BUS: &str = "vipd is not on the bus";
 const DUMP: &str = "vipd writes no such file; SIGUSR1 puts the state into the log";
@@ -61,7 +59,7 @@ pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
         "it stands for vrrp_garp_master_repeat 1 and vrrp_garp_master_delay 0";
     "vrrp_garp_interval"                 Line     Later,
         "announcements follow each other without a pause, as with 0";
-    "vrrp_gna_interval"                  Line     Later, NO_IPV6;
+    "vrrp_gna_interval"                  Line     Later, PACE;
     "vrrp_garp_extra_if"                 Line     Differs, EXTRA;
     "vrrp_vmac_garp_intvl"               Line     Renamed, "vrrp_garp_extra_if";
 

@@ -10,8 +10,9 @@ const ADVERT_INT: &str = "it is rounded with a warning: VRRPv2 takes whole secon
                           hundredths of a second; out of its range it is an error";
 const EXCLUDED: &str =
     "an address that somebody else removes is put back without a change of state";
-const HMAC: &str = "adverts are neither signed nor checked; routers that want signed ones discard \
-                    ours, and both become MASTER";
+const ACTIVE: &str = "one that is missing, or names no key, is an error";
+const HMAC: &str = "with authentication that is passed over, with a warning";
+const KEY: &str = "one that is wrong is an error; a file has an absolute path";
 pub(super) const UNDEFINED: &str =
     "one that is not defined is an error; it may be defined further down";
 const INTERFACES: &str = "several that are down are all waited for, and the interface of the \
@@ -39,18 +40,19 @@ const SECONDARIES: &str =
     "an address that the kernel takes away with another is put back a moment later";
 const STATE: &str = "it has no effect: all start as BACKUP, and the highest priority wins";
 const STOP: &str = "it is waited for, 10 seconds at most";
-const VIPS: &str = "an address of IPv6 is an error so far; one that somebody else removes is put \
-                    back without a change of state";
+const VIPS: &str =
+    "an address of another family than the first is an error; one that somebody else \
+                    removes is put back without a change of state";
 
 const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "state"                      Line     Differs, STATE;
     "interface"                  Line     Differs, "one that is missing is FAULT until it comes";
     "virtual_router_id"          Line     Same, "";
     "priority"                   Line     Differs, "one out of range is an error, and not 100";
-    "version"                    Line     Same, "";
+    "version"                    Line     Differs, "with IPv6 it is 3 in any case, keepalived takes 2 there as well";
     "advert_int"                 Line     Differs, ADVERT_INT;
     "authentication"             Table    Differs, "with VRRPv3 and with vrrp_strict it is passed over with a warning";
-    "auth_hmac"                  Table    Later, HMAC;
+    "auth_hmac"                  Table    Differs, HMAC;
     "virtual_ipaddress"          List     Differs, VIPS;
     "virtual_ipaddress_excluded" List     Differs, EXCLUDED;
     "no_virtual_ipaddress"       Line     Differs,
@@ -137,11 +139,11 @@ const AUTHENTICATION: Table = rows! { "authentication":
 };
 
 const AUTH_HMAC: Table = rows! { "auth_hmac":
-    "key"                        Line     Later, HMAC;
-    "active_key"                 Line     Later, HMAC;
-    "time_window"                Line     Later, HMAC;
-    "anti_replay"                Line     Later, HMAC;
-    "mode"                       Line     Later, HMAC;
+    "key"                        Line     Differs, KEY;
+    "active_key"                 Line     Differs, ACTIVE;
+    "time_window"                Line     Same, "";
+    "anti_replay"                Line     Same, "";
+    "mode"                       Line     Same, "";
 };
 
 const VIRTUAL_IPADDRESS: Table = rows! { "virtual_ipaddress":

@@ -136,7 +136,6 @@ const LINKBEAT: &str = "it is not needed, the kernel tells when a link comes and
 const LIST: &str = "off means off; without it VRRPv2 discards adverts with other addresses than \
                     ours, where keepalived warns";
 const MAIL: &str = "vipd sends no mail; a notify script can";
-const NO_IPV6: &str = "there is no IPv6 yet";
 const OWNER: &str = "in VRRPv2 an owner ignores adverts in any case; off means off";
 const PACE: &str = "announcements follow each other without a pause";
 const STATIC: &str = "no instance depends on what is static";
@@ -211,6 +210,18 @@ const OWN: &[Table] = &[
         "only_while"         Line           Same, "";
         "start_delay"        Line           Same, "";
         "fault_hold"         Line           Same, "";
+    },
+    rows! { "vrrp_sync_group":
+        "track_route"        List           Same, "";
+        "track_tcp"          List           Same, "";
+        "track_ping"         List           Same, "";
+        "notify_timeout"     Line           Same, "";
+    },
+    rows! { "vrrp_sync_group":
+        "track_route"        List           Same, "";
+        "track_tcp"          List           Same, "";
+        "track_ping"         List           Same, "";
+        "notify_timeout"     Line           Same, "";
     },
     rows! { "vrrp_instance":
         "track_route"        List           Same, "";
@@ -323,6 +334,7 @@ mod tests {
         ("track_interface", "name"),
         ("interface_up_down_delays", "down_delay"),
         ("interface_up_down_delays", "up_delay"),
+        ("unicast_peer", "address"),
         ("command", "script"),
         ("command", "user"),
     ];

@@ -123,7 +123,7 @@ impl Shaper<'_> {
         if let Some(home) = habit::home(&word.text) {
             help = home;
         }
-        let secret = section == "authentication";
+        let secret = is_secret(section);
         if secret && help.is_empty() {
             // It may be the password.
             message = format!("unknown word {inside}");
@@ -156,6 +156,8 @@ impl Shaper<'_> {
         let mut text = self.report.sources().text(place).to_owned();
         if text.contains("auth_pass") {
             text = "auth_pass ...".into();
+        } else if statement.keyword() == "key" {
+            text = "key ...".into();
         }
         if statement.block.is_some() {
             text.push_str(" { ... }");
@@ -260,6 +262,7 @@ impl Shaper<'_> {
         }
         let value = match row.form {
             Form::Command => self.command(&word, &statement),
+            Form::Line if (section, word.text.as_str()) == KEY => keys(&word, statement),
             Form::Line | Form::Section | Form::NamedSection => {
                 self.line(section, &word, &statement)
             }
@@ -378,6 +381,21 @@ pub fn reason(row: &Row) -> String {
     }
 }
 
+/// A section whose values nobody is to see.
+fn is_secret(section: &str) -> bool {
+    matches!(section, "authentication" | "auth_hmac")
+}
+
+/// What is there once for each key: with those before, it makes a list.
+const KEY: (&str, &str) = ("auth_hmac", "key");
+
+fn keys(word: &Word, statement: Statement) -> Value {
+    let place = word.place;
+    let words = statement.words.into_iter().skip(1).collect();
+    let line = Value { data: Data::Line(words), place };
+    Value { data: Data::List(vec![line]), place }
+}
+
 /// `USER :GROUP` and `USER :` ask for the other groups of the user as well. That is always done.
 fn other_groups(user: &mut Vec<Word>) {
     let Some(group) = user.get_mut(1).filter(|group| group.text.starts_with(':')) else {
@@ -404,7 +422,7 @@ fn add(entry: Entry, entries: &mut Vec<Entry>, report: &mut Report) {
         (Data::List(items), Data::List(more)) if !entry.word.text.starts_with("notify") => {
             items.extend(more);
         }
-        (Data::Table(table), Data::Table(more)) if entry.word.text == "authentication" => {
+        (Data::Table(table), Data::Table(more)) if is_secret(&entry.word.text) => {
             for entry in more {
                 add(entry, table, report);
             }

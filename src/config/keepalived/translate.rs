@@ -133,6 +133,10 @@ fn instance(
     }
     let version = version(section, global_version, report);
     state(section, report);
+    if section.entries.iter().any(|entry| entry.word.text == "auth_hmac") {
+        let help = "leave it out";
+        no_authentication(section, "there is auth_hmac", help, report);
+    }
     if version == "3" {
         let help = match is_ipv6(section) {
             true => "leave it out",
@@ -146,7 +150,10 @@ fn instance(
             let help = "leave out authentication or vrrp_strict, on all routers";
             no_authentication(section, "keepalived has none with vrrp_strict", help, report);
         }
-        whole_seconds(section, report);
+        match version.as_str() {
+            "2+3" => hundredths(section, report),
+            _ => whole_seconds(section, report),
+        }
     }
     for entry in &mut section.entries {
         match entry.word.text.as_str() {

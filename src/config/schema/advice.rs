@@ -32,6 +32,7 @@ pub fn give(config: &Config, notes: &Notes, report: &mut Report) {
         report.warning(place, message).secret(true);
     }
     weights(config, notes, report);
+    owners(config, report);
     let used = tracked(config);
     for (script, _) in config.vrrp_script.iter().zip(&used).filter(|(_, used)| !**used) {
         let message = format!("no vrrp_instance tracks {}: it is not run", script.name);
@@ -74,6 +75,25 @@ fn untracked(config: &Config) -> Vec<(&str, Place)> {
         .chain(ping)
         .filter(|(.., it)| !used.contains(it));
     unused.map(|(name, place, _)| (name, place)).collect()
+}
+
+/// A weight cannot move the priority of an owner.
+fn owners(config: &Config, report: &mut Report) {
+    let owners = config.vrrp_instance.iter().filter(|it| it.priority == Priority::OWNER);
+    for (instance, track) in owners.flat_map(|it| it.track.iter().map(move |track| (it, track))) {
+        let name = match track.tracked {
+            Tracked::File(at) => config.track_file.get(at).map(|it| &it.name),
+            Tracked::Process(at) => config.track_process.get(at).map(|it| &it.name),
+            Tracked::Interface(_) | Tracked::Route(_) | Tracked::Tcp(_) | Tracked::Ping(_) => None,
+        };
+        let Some(name) = name.filter(|_| track.weight.value() != 0) else { continue };
+        let message = format!(
+            "weight {}: {name} cannot change the priority of {}, 255 is never moved",
+            track.weight.value(),
+            instance.name
+        );
+        report.warning(track.place, message);
+    }
 }
 
 /// What the weights do, once for each script: the first instance that tracks it is the example.

@@ -20,6 +20,7 @@ pub fn read(settings: &Settings<'_>, nopreempt: bool, report: &mut Report) -> El
         lower_prio_no_advert: flag("lower_prio_no_advert"),
         higher_prio_send_advert: flag("higher_prio_send_advert"),
         owner_ignore_adverts: flag("owner_ignore_adverts"),
+        ..default
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the families of an instance's addresses ask of the rest of it.
 
 use super::settings::Settings;
+use super::value::Versions;
 use crate::config::error::Report;
 use crate::config::{Format, VirtualIpAddress};
 use crate::vrrp::bounds;
@@ -30,19 +31,47 @@ impl Families {
 
     /// The version, as far as there is a choice: that of IPv4. IPv6 has VRRPv3 alone.
     pub fn version(self, settings: &Settings<'_>, report: &mut Report) -> Version {
-        let asked = settings.octet("version");
+        let asked = settings.version("version");
         if self == Self::V6 {
-            if asked == Some(2) && settings.has("version") {
+            if asked != Some(Versions::V3) && settings.has("version") {
                 let message = "version 2 is for IPv4 alone, IPv6 has VRRPv3";
                 settings.error("version", message.into(), report).help("leave version out");
             }
             return Version::V3;
         }
-        if asked == Some(3) {
-            Version::V3
-        } else {
-            Version::V2
+        match asked {
+            Some(Versions::V3 | Versions::Both) => Version::V3,
+            Some(Versions::V2) | None => Version::V2,
         }
+    }
+
+    /// Whether both versions are spoken over IPv4 (V3-120): a help on the way to VRRPv3, and said to
+    /// be no more.
+    pub fn both_versions(
+        self,
+        settings: &Settings<'_>,
+        advert_int: Interval,
+        report: &mut Report,
+    ) -> bool {
+        if self == Self::V6 || settings.version("version") != Some(Versions::Both) {
+            return false;
+        }
+        let place = settings.place_of("version");
+        let message = "version 2+3 is for the time of a migration: routers of version 2 and of \
+                       version 3 do not hear each other";
+        report.warning(place, message).help(
+            "give those that speak both the highest priorities; write version 3 when none is left \
+             that speaks version 2 alone",
+        );
+        if advert_int < Interval::SECOND {
+            // V3-121.
+            let message = format!(
+                "advert_int {advert_int} holds for version 3: a MASTER of version 2 speaks once a \
+                 second at most"
+            );
+            report.warning(place, message).help("give routers of version 2 lower priorities");
+        }
+        true
     }
 
     /// Whether an interval fits every virtual router that there will be.

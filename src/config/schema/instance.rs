@@ -7,11 +7,12 @@ use super::table::{AUTHENTICATION, VRRP_INSTANCE};
 use super::tracked::{self, Sensors};
 use super::value::{describe, time, without_unit};
 use super::{
-    accept, address, election, implicit, notify, route, rule, strict, track, transport, vmac,
+    accept, address, election, hmac, implicit, notify, route, rule, strict, track, transport, vmac,
 };
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
 use crate::config::{Format, Track, V3Checksum, VrrpInstance};
+use crate::vrrp::settings::Election;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
 use core::time::Duration;
@@ -36,8 +37,10 @@ pub fn read(
     let families = Families::of(&virtual_ipaddress);
     let version = families.version(&settings, report);
     let advert_int = advert_int(&settings, version, families, report);
+    let both_versions = families.both_versions(&settings, advert_int, report);
     let nopreempt = nopreempt(&settings, report);
-    let auth_pass = authentication(&settings, version, families, notes, report);
+    let auth_pass = authentication(&settings, (version, both_versions), families, notes, report);
+    let auth_hmac = hmac::read(&settings, advert_int, report);
     let virtual_ipaddress_excluded = address::excluded(&settings, &virtual_ipaddress, report);
     let transport = transport::read(&settings, globals, &virtual_ipaddress, report);
     let list = |word| settings.value(word);
@@ -74,6 +77,7 @@ pub fn read(
         skip_check_adv_addr: settings.flag("skip_check_adv_addr").unwrap_or(false),
         v3_checksum: v3_checksum(&settings),
         auth_pass,
+        auth_hmac,
         virtual_ipaddress,
         virtual_ipaddress_excluded,
         virtual_routes,
@@ -87,7 +91,7 @@ pub fn read(
         garp_lower_prio_repeat: settings
             .octet("garp_lower_prio_repeat")
             .unwrap_or(garp_master_repeat),
-        election: election::read(&settings, nopreempt, report),
+        election: Election { both_versions, ..election::read(&settings, nopreempt, report) },
         transport,
         track,
         dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
@@ -200,7 +204,7 @@ fn v3_checksum(settings: &Settings<'_>) -> V3Checksum {
 
 fn authentication(
     instance: &Settings<'_>,
-    version: Version,
+    (version, both_versions): (Version, bool),
     families: Families,
     notes: &mut Notes,
     report: &mut Report,
@@ -214,7 +218,11 @@ fn authentication(
     };
     let label = (format!("authentication of {}", instance.label), value.place);
     let settings = Settings::read("authentication", AUTHENTICATION, label, entries, report);
-    if version == Version::V3 {
+    if both_versions {
+        let message =
+            "authentication is for adverts of version 2 alone: those of version 3 have none";
+        report.warning(value.place, message).secret(true);
+    } else if version == Version::V3 {
         let help = match families {
             Families::V4 | Families::Both => "leave authentication out, or use version 2",
             Families::V6 => "leave authentication out; IPv6 has VRRPv3 alone",

@@ -10,6 +10,7 @@ mod compare;
 mod election;
 mod family;
 mod fixed;
+pub(super) mod hmac;
 mod implicit;
 mod instance;
 mod interface_delays;

@@ -2,7 +2,7 @@
 
 use super::command;
 use super::table::{Key, Kind};
-use super::value::{self, did_you_mean, expected, expected_bare, Mismatch, Setting};
+use super::value::{self, did_you_mean, expected, expected_bare, Mismatch, Setting, Versions};
 use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Problem, Report};
 use crate::config::tree::{Data, Entry, Value, Word};
@@ -40,7 +40,7 @@ impl<'a> Settings<'a> {
         report: &mut Report,
     ) -> Self {
         let found = table.iter().map(|_| None).collect();
-        let secret = section == "authentication";
+        let secret = matches!(section, "authentication" | "auth_hmac");
         let mut settings = Self { label, place, table, found, globals: None, secret };
         for entry in entries {
             settings.entry(section, entry, report);
@@ -214,6 +214,14 @@ impl<'a> Settings<'a> {
     pub fn time(&self, word: &str) -> Option<Duration> {
         match self.setting(word)? {
             Setting::Time(time) => Some(time),
+            _ => None,
+        }
+    }
+
+    /// The setting of a [`Kind::Version`].
+    pub fn version(&self, word: &str) -> Option<Versions> {
+        match self.setting(word)? {
+            Setting::Version(versions) => Some(versions),
             _ => None,
         }
     }

@@ -141,6 +141,12 @@ fn without_weights(instance: &mut VrrpInstance, report: &mut Report) {
             track.weight = Weight::default();
             true
         }
+        // That is the default, which nobody may have chosen.
+        (Tracked::File(_), 1) => {
+            told(track.place, "a file", track.weight, "the weight is 0, any number but 0 is FAULT");
+            track.weight = Weight::new(0, track.weight.reverse()).unwrap_or_default();
+            true
+        }
         (Tracked::File(_), _) => {
             told(track.place, "a file", track.weight, "it is not tracked");
             false

@@ -15,6 +15,8 @@ pub enum Kind {
     Integer(i64, i64),
     /// A span of time: at least so many milliseconds, at most a day, and perhaps 0.
     Time(u32, bool),
+    /// A version of VRRP: 2, 3, or both as `2+3`.
+    Version,
     /// One of these words, without regard to case.
     Choice(&'static [&'static str]),
     /// A command, and perhaps who runs it: as [`Kind::Script`], or [`COMMAND`] as a table. Without a
@@ -57,7 +59,6 @@ const fn shared(
     Key { word, kind, default, global }
 }
 
-const VERSION: Kind = Kind::Integer(2, 3);
 const REPEAT: Kind = Kind::Integer(1, 255);
 const REPEAT_OR_NONE: Kind = Kind::Integer(0, 255);
 const DELAY: Kind = Kind::Time(0, true);
@@ -75,7 +76,7 @@ pub const GLOBAL_DEFS: &[Key] = &[
     key("router_id", Kind::Text, ""),
     key("script_user", Kind::User, ""),
     key("enable_script_security", Kind::Flag, "true"),
-    key("vrrp_version", VERSION, ""),
+    key("vrrp_version", Kind::Version, ""),
     key("vrrp_garp_master_delay", DELAY, ""),
     key("vrrp_garp_master_repeat", REPEAT, ""),
     key("vrrp_garp_master_refresh", REFRESH, ""),
@@ -204,7 +205,7 @@ pub const VRRP_INSTANCE: &[Key] = &[
     key("interface", Kind::Interface, ""),
     key("virtual_router_id", Kind::Integer(1, 255), ""),
     key("priority", Kind::Integer(1, 255), "100"),
-    shared("version", VERSION, "2", "vrrp_version"),
+    shared("version", Kind::Version, "2", "vrrp_version"),
     // What it takes depends on the version.
     key("advert_int", Kind::Special("seconds"), "1"),
     shared("strict_mode", Kind::Flag, "false", "vrrp_strict"),
@@ -221,6 +222,7 @@ pub const VRRP_INSTANCE: &[Key] = &[
     shared("skip_check_adv_addr", Kind::Flag, "false", "vrrp_skip_check_adv_addr"),
     shared("v3_checksum", CHECKSUM, "auto", "v3_checksum"),
     key("authentication", Kind::Special("a table of auth_type and auth_pass"), ""),
+    key("auth_hmac", Kind::Special("a table of key, active_key and more"), ""),
     key("unicast_src_ip", Kind::Special("an address, or one of each family"), ""),
     key("mcast_src_ip", Kind::Special("an address, or one of each family"), ""),
     key("track_src_ip", Kind::Flag, "false"),
@@ -299,6 +301,16 @@ pub const UNICAST_PEER: &[Key] = &[
 pub const AUTHENTICATION: &[Key] = &[
     key("auth_type", Kind::Choice(&["PASS", "AH"]), ""),
     key("auth_pass", Kind::Special("a string of 1 to 8 bytes"), ""),
+];
+
+/// `auth_hmac` of an instance.
+pub const AUTH_HMAC: &[Key] = &[
+    key("key", Kind::Special(super::hmac::EXPECTED), ""),
+    key("active_key", Kind::Integer(1, 255), ""),
+    key("anti_replay", Kind::Choice(&["time", "monotonic"]), "time"),
+    // Default: three times advert_int, and 5 at least.
+    key("time_window", Kind::Integer(1, 300), ""),
+    key("mode", Kind::Choice(&["enforce", "permissive", "receive-only"]), "enforce"),
 ];
 
 /// An entry of `virtual_ipaddress`, as a table. In a line the address stands first, without its
@@ -448,6 +460,7 @@ pub const SECTIONS: &[Section] = &[
 /// The tables in an instance.
 pub const TABLES: &[Section] = &[
     Section { word: "authentication", named: false, keys: AUTHENTICATION },
+    Section { word: "auth_hmac", named: false, keys: AUTH_HMAC },
     Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
     Section { word: "unicast_peer", named: false, keys: UNICAST_PEER },
     Section { word: "track_script", named: false, keys: TRACK_ENTRY },
@@ -480,6 +493,7 @@ pub fn most_words(section: &str, word: &str) -> Option<usize> {
         | Kind::Interface
         | Kind::Integer(..)
         | Kind::Time(..)
+        | Kind::Version
         | Kind::Choice(_)
         | Kind::Script => Some(1),
         Kind::User | Kind::Weight(_) => Some(2),

@@ -33,15 +33,22 @@ pub fn read(
 
 /// `unicast_src_ip` and `mcast_src_ip` are one word.
 fn source(settings: &Settings<'_>, report: &mut Report) -> Vec<IpAddr> {
-    if settings.has("unicast_src_ip") && settings.has("mcast_src_ip") {
+    let mut one = |word| {
+        one_of_each(settings.value(word), word, report, |address| {
+            let wrong = address.is_multicast() || address.is_unspecified() || address.is_loopback();
+            wrong.then_some("is no address to send from")
+        })
+    };
+    let (unicast, multicast) = (one("unicast_src_ip"), one("mcast_src_ip"));
+    if settings.has("unicast_src_ip") && settings.has("mcast_src_ip") && unicast != multicast {
         let message = "unicast_src_ip and mcast_src_ip are one and the same".into();
         settings.error("mcast_src_ip", message, report).help("write one of them");
     }
-    let word = if settings.has("unicast_src_ip") { "unicast_src_ip" } else { "mcast_src_ip" };
-    one_of_each(settings.value(word), word, report, |address| {
-        let wrong = address.is_multicast() || address.is_unspecified() || address.is_loopback();
-        wrong.then_some("is no address to send from")
-    })
+    if unicast.is_empty() {
+        multicast
+    } else {
+        unicast
+    }
 }
 
 /// `mcast_dst_ip` of the instance, else the groups of all.

@@ -23,6 +23,8 @@ pub enum Setting {
     Integer(i64),
     /// Of [`Kind::Time`].
     Time(Duration),
+    /// Of [`Kind::Version`].
+    Version(Versions),
     /// Of [`Kind::Choice`]: its index.
     Choice(usize),
     /// Of [`Kind::Command`] and [`Kind::Script`].
@@ -35,6 +37,17 @@ pub enum Setting {
     Special,
     /// It is not as its keyword wants it, and has been complained of.
     Invalid,
+}
+
+/// Versions of VRRP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// `2`
+    V2,
+    /// `3`
+    V3,
+    /// `2+3`
+    Both,
 }
 
 /// Why a value is not what its keyword takes: what it is instead, and what to do.
@@ -58,6 +71,7 @@ pub fn expected(kind: Kind) -> String {
             let zero = if zero && least != "0 s" { "0, or " } else { "" };
             format!("{zero}a time from {least} to 1 day, like 2, 0.5 or \"500ms\"")
         }
+        Kind::Version => "2, 3 or \"2+3\"".into(),
         Kind::Choice(choices) => format!("one of {}", choices.join(", ")),
         Kind::Command => {
             "a command: a string, a list of strings, or a table of script and user".into()
@@ -74,7 +88,7 @@ pub fn expected_bare(kind: Kind) -> String {
     match kind {
         Kind::Flag => "on or off, or nothing".into(),
         Kind::Text => "1 to 255 bytes in one line, in quotes if there are blanks in it".into(),
-        Kind::Integer(least, most) if most == least + 1 => format!("{least} or {most}"),
+        Kind::Version => "2, 3 or 2+3".into(),
         Kind::Integer(least, most) => format!("a number from {least} to {most}"),
         Kind::Time(least, zero) => {
             let least = seconds(Duration::from_millis(least.into()));
@@ -102,6 +116,7 @@ pub fn read(kind: Kind, value: &Value) -> Result<Setting, Mismatch> {
             let fits = |time: &Duration| range.contains(time) || (zero && time.is_zero());
             time(value).filter(fits).map(Setting::Time)
         }
+        Kind::Version => version(value).map(Setting::Version),
         Kind::Choice(choices) => choice(choices, value).map(Setting::Choice),
         Kind::Command => command::with_user(value).map(Setting::Command),
         Kind::Script => command::alone(value).map(Setting::Command),
@@ -118,13 +133,17 @@ fn mismatch(kind: Kind, value: &Value) -> Mismatch {
     let text = word.as_ref().map(|word| word.text.as_str()).unwrap_or_default();
     let help = match (kind, &value.data) {
         _ if text.ends_with(';') => "leave the semicolon out".into(),
-        (Kind::Integer(..) | Kind::Time(..) | Kind::Flag, Data::Line(_)) if !text.is_ascii() => {
+        (Kind::Integer(..) | Kind::Time(..) | Kind::Version | Kind::Flag, Data::Line(_))
+            if !text.is_ascii() =>
+        {
             odd_character(text).unwrap_or_default()
         }
         (Kind::Text, Data::Integer(_) | Data::Float(_) | Data::Bool(_)) => {
             "put it in quotes".into()
         }
-        (Kind::Integer(..) | Kind::Weight(_), Data::Text(text)) if number(text).is_some() => {
+        (Kind::Integer(..) | Kind::Version | Kind::Weight(_), Data::Text(text))
+            if number(text).is_some() =>
+        {
             format!("leave the quotes out: {text}")
         }
         (Kind::Flag, Data::Text(_)) => match truth(text) {
@@ -206,6 +225,15 @@ fn integer(value: &Value) -> Option<i64> {
     match value.data {
         Data::Integer(number) => Some(number),
         _ => number(untyped(value)?.trim()),
+    }
+}
+
+fn version(value: &Value) -> Option<Versions> {
+    match (integer(value), value.word()) {
+        (Some(2), _) => Some(Versions::V2),
+        (Some(3), _) => Some(Versions::V3),
+        (None, Some(word)) if word.text == "2+3" => Some(Versions::Both),
+        _ => None,
     }
 }
 

@@ -58,7 +58,10 @@ fn switched_off(section: &syntax::Section, value: &Word, report: &mut Report) {
 pub fn adapt(section: &mut Section, left_out: &mut LeftOuts, report: &mut Report) {
     match section.keyword.text.as_str() {
         "vrrp_script" => direction(&mut section.entries, left_out, report),
-        "vrrp_instance" => authentication(&mut section.entries, left_out, report),
+        "vrrp_instance" => {
+            signatures(&mut section.entries);
+            authentication(&mut section.entries, left_out, report);
+        }
         _ => {}
     }
 }
@@ -93,6 +96,24 @@ fn direction(entries: &mut Vec<Entry>, left_out: &mut LeftOuts, report: &mut Rep
             let line = left_out::line("option", "direction", &direction.text);
             left_out.add(("vrrp_script", &word), reason, line, report);
         }
+    }
+}
+
+/// What belongs to `auth_hmac` stands among the other options, with that before its own name.
+fn signatures(entries: &mut Vec<Entry>) {
+    let inner = |entry: &Entry| Some(entry.word.text.strip_prefix("auth_hmac_")?.to_owned());
+    let mut table = Vec::new();
+    let mut place = None;
+    entries.retain_mut(|entry| {
+        let Some(text) = inner(entry) else { return true };
+        place.get_or_insert(entry.word.place);
+        let word = Word { text, place: entry.word.place };
+        table.push(Entry { word, value: entry.value.clone() });
+        false
+    });
+    if let Some(place) = place {
+        let word = Word { text: "auth_hmac".into(), place };
+        entries.push(Entry { word, value: Value { data: Data::Table(table), place } });
     }
 }
 

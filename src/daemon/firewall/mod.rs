@@ -211,11 +211,11 @@ impl Firewall {
                 }
             }
             (Err(why), failed) => {
-                let why = format!("cannot make the nftables table inet {TABLE}: {why}");
-                if failed.as_ref() != Some(&why) {
-                    log::error!("{why}");
+                let failure = format!("cannot make the nftables table inet {TABLE}: {why}");
+                if failed.as_ref() != Some(&failure) {
+                    log::error!("cannot make the nftables table inet {TABLE}: {why}");
                 }
-                self.failure = Some(why);
+                self.failure = Some(failure);
             }
         }
     }

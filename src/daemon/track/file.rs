@@ -218,7 +218,10 @@ impl Daemon {
     pub(in super::super) fn files_ready(&mut self) {
         match self.files.changed() {
             Ok(changed) => changed.into_iter().for_each(|file| self.look_at_file(file)),
-            Err(error) => log::error!("cannot hear of changes of files: {error}"),
+            Err(error) => {
+                self.files.backlog = false;
+                log::error!("cannot hear of changes of files: {error}");
+            }
         }
         self.poll_files();
     }

@@ -199,6 +199,7 @@ impl Processes {
     fn lost(&mut self, now: Instant, error: &io::Error) -> usize {
         if !lost(error) {
             log::error!("cannot hear of processes: {error}");
+            (self.events, self.more_events) = (None, false);
         } else if self.next_scan.is_none() {
             log::info!(
                 "more happened to processes than the kernel could tell: looking through all"

@@ -331,7 +331,7 @@ impl Vmacs {
     fn complain_of(&mut self, vmac: usize, problem: Option<String>) {
         let it = &mut self.list[vmac];
         if let Some(problem) = problem.as_ref().filter(|_| it.problem != problem) {
-            log::error!("{}: {problem}", it.instance);
+            log::error!("{}: no virtual MAC address: {problem}", it.instance);
         }
         it.problem = problem;
     }

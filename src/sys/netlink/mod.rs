@@ -100,6 +100,10 @@ pub const AF_INET6: u8 = libc::AF_INET6 as u8;
 pub const EEXIST: i32 = libc::EEXIST;
 /// There is no such address.
 pub const EADDRNOTAVAIL: i32 = libc::EADDRNOTAVAIL;
+/// IPv6 is off on the interface.
+pub const EACCES: i32 = libc::EACCES;
+/// There is nothing of IPv6 on the interface.
+pub const ENXIO: i32 = libc::ENXIO;
 /// There is no such interface.
 pub const ENODEV: i32 = libc::ENODEV;
 

@@ -1,12 +1,15 @@
 //! One virtual router: RFC 9568 §6.4 and RFC 3768 §6.4, one function a state.
 
 mod backup;
+mod hmac;
 mod master;
 mod member;
 mod packet;
+mod versions;
 
 pub use backup::Heard;
 
+use crate::vrrp::auth_hmac::AuthHmac;
 use crate::vrrp::event::{Action, Event, Link, Remark};
 use crate::vrrp::reason::{Fault, Reason};
 use crate::vrrp::remarks::Remarks;
@@ -22,6 +25,7 @@ use alloc::vec::Vec;
 use backup::Backup;
 use core::net::IpAddr;
 use master::Master;
+use versions::Versions;
 
 /// What a virtual router remembers. A timer lives in the state that uses it: leaving the state is
 /// cancelling the timer.
@@ -47,6 +51,8 @@ pub struct Router {
     /// The delay of the start.
     deaf_until: Instant,
     checksum: ChecksumForm,
+    auth_hmac: Option<AuthHmac>,
+    versions: Versions,
     remarks: Remarks,
     statistics: Statistics,
 }
@@ -64,6 +70,8 @@ impl Router {
             group_fault: false,
             deaf_until: Instant::ZERO,
             checksum: settings.v3_checksum.unwrap_or(ChecksumForm::PseudoHeader),
+            auth_hmac: None,
+            versions: Versions::default(),
             remarks: Remarks::default(),
             statistics: Statistics::default(),
             settings,
@@ -155,7 +163,9 @@ impl Router {
             Event::Startup { deaf_until } => self.startup(now, deaf_until, out),
             Event::Shutdown => self.shutdown(out),
             Event::Timer => self.timer(now, out),
-            Event::Advert { source, advert } => self.advert(now, source, advert, out),
+            Event::Advert { source, clock, advert } => {
+                self.advert(now, (source, clock), advert, out);
+            }
             Event::Discarded { source, reason } => self.discard(source, reason, out),
             Event::Link(link) => {
                 self.link = link;
@@ -304,9 +314,10 @@ impl Router {
     }
 
     fn advertise(&mut self, priority: Priority, out: &mut Vec<Action>) {
-        self.statistics.advertisement_sent += 1;
+        let versions = 1 + u64::from(self.settings.election.both_versions);
+        self.statistics.advertisement_sent += versions;
         if priority == Priority::RESIGN {
-            self.statistics.priority_zero_pkts_sent += 1;
+            self.statistics.priority_zero_pkts_sent += versions;
         }
         out.push(Action::Advertise { priority, checksum: self.checksum });
     }

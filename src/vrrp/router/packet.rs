@@ -5,6 +5,7 @@ use super::{Router, State};
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::time::Instant;
 use crate::wire::advert::Advert;
+use crate::wire::trailer::Stamp;
 use crate::wire::{Discard, Priority, Version};
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -14,11 +15,11 @@ impl Router {
     pub(super) fn advert(
         &mut self,
         now: Instant,
-        source: IpAddr,
+        (source, clock): (IpAddr, Stamp),
         advert: &Advert<'_>,
         out: &mut Vec<Action>,
     ) {
-        if let Err(reason) = self.settings.accepts(advert, self.effective_priority) {
+        if let Err(reason) = self.accepts(source, clock, advert) {
             self.discard(source, reason, out);
             return;
         }
@@ -27,11 +28,14 @@ impl Router {
             self.statistics.priority_zero_pkts_rcvd += 1;
         }
         self.compare(source, advert, out);
+        self.watch_signature(source, clock, advert, out);
+        let is_echo = self.is_echo(now, source, advert, out);
         if self.settings.v3_checksum.is_none() && advert.version == Version::V3 {
             self.checksum = advert.checksum;
         }
         match self.state {
             State::Init | State::Fault(_) => {}
+            State::Backup(_) | State::Master(_) if is_echo => {}
             State::Backup(_) if now < self.deaf_until => {}
             State::Backup(_) => self.backup_advert(now, source, advert),
             State::Master(_) => self.master_advert(now, source, advert, out),
@@ -42,7 +46,7 @@ impl Router {
     /// What differs from our own configuration is worth a remark, not a refusal (V3-046, V3-051,
     /// V3-052).
     fn compare(&mut self, source: IpAddr, advert: &Advert<'_>, out: &mut Vec<Action>) {
-        if advert.interval != self.settings.advert_int {
+        if advert.interval != self.settings.interval_of(advert.version) {
             self.statistics.count(Discard::Interval);
             let interval = advert.interval;
             self.remarks.make(Remark::OtherInterval { source, interval }, out);
