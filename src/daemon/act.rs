@@ -263,8 +263,11 @@ impl Daemon {
             | Reason::Owner
             | Reason::HigherPriority { .. }
             | Reason::GreaterAddress { .. }
-            | Reason::Stalled { .. }
-            | Reason::Recovered(Fault::Group) => reason.to_string(),
+            | Reason::Stalled { .. } => reason.to_string(),
+            // What was in the way of another member is what was told of.
+            Reason::Recovered(Fault::Group) => {
+                format!("over: {}", self.instances[it.instance].reason)
+            }
             Reason::GroupBackup | Reason::Fault(Fault::Group) => {
                 self.explain_group(router).unwrap_or_else(|| reason.to_string())
             }
@@ -283,6 +286,7 @@ impl Daemon {
                     Discard::Interval => {
                         alloc::format!(" (ours is {})", router.settings().advert_int)
                     }
+                    Discard::HmacStale => hmac::how_stale(router),
                     _ => alloc::string::String::new(),
                 };
                 log::warn!("{name}: discarding adverts from {source}: {reason}{extra}");

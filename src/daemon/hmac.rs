@@ -63,8 +63,21 @@ pub fn build(from: &AuthHmac, instance: &str) -> auth_hmac::AuthHmac {
 
 /// How far the clock of another router is from ours, in words.
 pub fn apart(source: IpAddr, behind: i32) -> String {
-    let direction = if behind < 0 { "ahead of" } else { "behind" };
-    format!("the clock of {source} is {} s {direction} ours", behind.unsigned_abs())
+    format!("the clock of {source} is {} s {} ours", behind.unsigned_abs(), direction(behind))
+}
+
+/// How far the clock was that a virtual router would not believe, in words.
+pub fn how_stale(router: &Router) -> String {
+    let stale = router.auth_hmac().map_or(0, auth_hmac::AuthHmac::stale);
+    format!(" (theirs is {} s {} ours)", stale.unsigned_abs(), direction(stale))
+}
+
+const fn direction(behind: i32) -> &'static str {
+    if behind < 0 {
+        "ahead of"
+    } else {
+        "behind"
+    }
 }
 
 /// `time_window` of a virtual router, in words.

@@ -33,12 +33,12 @@ pub fn check(config: &Config, report: &mut Report) {
     for command in notified {
         runnable(command, script_user, report);
     }
+    super::hmac::check(config, report);
     for fifo in fifos(config) {
         if let Err(error) = super::fifo::look(fifo) {
             report.error(fifo.place, error);
         }
     }
-    super::hmac::check(config, report);
     routing::check(config, report);
     for instance in &config.vrrp_instance {
         interface(&instance.interface, instance.interface_place, report);

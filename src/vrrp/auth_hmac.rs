@@ -57,6 +57,8 @@ pub struct AuthHmac {
     signed: Stamp,
     /// Whose adverts were taken, and how the last one was signed: who was heard last comes first.
     senders: Vec<(IpAddr, Stamp)>,
+    /// How many seconds the last one was behind that was signed too far from now.
+    stale: i32,
 }
 
 impl AuthHmac {
@@ -64,7 +66,7 @@ impl AuthHmac {
     #[must_use]
     pub fn new(settings: Settings, keys: Vec<(u8, Key)>) -> Self {
         let senders = Vec::with_capacity(SENDERS);
-        Self { settings, keys, signed: Stamp::default(), senders }
+        Self { settings, keys, signed: Stamp::default(), senders, stale: 0 }
     }
 
     /// What was asked for.
@@ -121,6 +123,7 @@ impl AuthHmac {
         let stamp = trailer.stamp();
         // Before the HMAC: a flood of what was sent long ago costs nothing then.
         if self.is_beyond(stamp, clock) {
+            self.stale = clock.seconds_since(stamp);
             return Err(Discard::HmacStale);
         }
         let key = self.keys.iter().find(|(id, _)| *id == trailer.key_id());
@@ -137,6 +140,13 @@ impl AuthHmac {
     pub fn behind(&self, advert: &Advert<'_>, clock: Stamp) -> Option<i32> {
         let AntiReplay::Time(_) = self.settings.anti_replay else { return None };
         Some(clock.seconds_since(advert.trailer?.stamp()))
+    }
+
+    /// By how many seconds the clock of the last one that was [`Discard::HmacStale`] is behind ours;
+    /// negative if it is ahead.
+    #[must_use]
+    pub const fn stale(&self) -> i32 {
+        self.stale
     }
 
     /// Whether a stamp is too far from now to count.

@@ -125,6 +125,16 @@ impl Settings {
         }
     }
 
+    /// The interval that a MASTER is taken to have that was not heard yet: our own (V3-063). One of
+    /// VRRPv2 may be there as well, and speaks once a second at most.
+    pub(super) fn first_interval(&self) -> Interval {
+        if self.election.both_versions {
+            self.interval_of(Version::V2)
+        } else {
+            self.advert_int
+        }
+    }
+
     /// How long a router of this priority waits for a MASTER of this interval.
     pub(super) fn master_down_interval(&self, ours: Priority, interval: Interval) -> Duration {
         let adverts = self.election.down_timer_adverts;

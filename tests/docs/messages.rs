@@ -17,6 +17,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("src/daemon/act.rs", &["format!("]),
     ("src/daemon/vmac/problem.rs", &["format!("]),
     ("src/daemon/preflight.rs", &["format!("]),
+    ("src/daemon/hmac.rs", &["format!(", "Err("]),
     ("src/daemon/command.rs", &["format!(", "Err("]),
 ];
 /// What has fewer constant bytes than this is no sentence: a number with its unit, or glue.

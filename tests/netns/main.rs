@@ -2,6 +2,8 @@
 //! that it makes. The tests run side by side, most of them are waiting.
 
 mod accept;
+mod auth_hmac;
+mod both_versions;
 mod checks;
 mod dissect;
 mod dual_stack;

@@ -41,6 +41,15 @@ fn v3_120_both_versions_are_sent_at_the_configured_rate() {
     assert_eq!(v3().fields_of_v2().map(|fields| fields.version), None);
 }
 
+/// A MASTER of VRRPv2 that is there is heard before anybody takes over.
+#[test]
+fn v3_120_who_begins_waits_for_version_2() {
+    let bench = Bench::started(both());
+    let second = Duration::from_secs(1);
+    assert_eq!(bench.remaining(), 3 * second + second * 156 / 256);
+    assert_eq!(Bench::started(v3()).remaining(), DOWN);
+}
+
 /// RFC 9568 §8.4.2: seconds become centiseconds.
 #[test]
 fn v3_120_a_backup_goes_by_the_rate_of_the_master() {

@@ -217,12 +217,6 @@ const OWN: &[Table] = &[
         "track_ping"         List           Same, "";
         "notify_timeout"     Line           Same, "";
     },
-    rows! { "vrrp_sync_group":
-        "track_route"        List           Same, "";
-        "track_tcp"          List           Same, "";
-        "track_ping"         List           Same, "";
-        "notify_timeout"     Line           Same, "";
-    },
     rows! { "vrrp_instance":
         "track_route"        List           Same, "";
         "track_tcp"          List           Same, "";

@@ -61,7 +61,7 @@ pub struct Heard {
 impl Backup {
     /// Waits for a whole Master_Down_Interval from `now`.
     pub(super) fn new(now: Instant, settings: &Settings, ours: Priority) -> Self {
-        Self::waiting(now, settings, ours, settings.advert_int)
+        Self::waiting(now, settings, ours, settings.first_interval())
     }
 
     /// The same for a MASTER of this interval.

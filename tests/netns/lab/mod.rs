@@ -216,13 +216,24 @@ impl Lab {
 
     /// Starts a keepalived in a host with a file that is there, and more arguments.
     pub fn keepalived_of(&self, host: &Host, file: &Path, more: &[&str]) -> Process {
+        self.keepalived_at(Path::new("keepalived"), host, file, more)
+    }
+
+    /// The same of another keepalived than the one in the path.
+    pub fn keepalived_at(
+        &self,
+        program: &Path,
+        host: &Host,
+        file: &Path,
+        more: &[&str],
+    ) -> Process {
         let file = file.display().to_string();
         let pid = |what: &str| {
             self.directory.join(format!("{}-{what}.pid", host.name)).display().to_string()
         };
         let (main, vrrp) = (pid("keepalived"), pid("vrrp"));
         let arguments = ["-n", "-l", "-D", "-P", "-f", &file, "-p", &main, "-r", &vrrp];
-        self.start(host, Path::new("keepalived"), &[&arguments[..], more].concat())
+        self.start(host, program, &[&arguments[..], more].concat())
     }
 
     /// The hosts that have an address on an interface, by name.
