@@ -336,11 +336,7 @@ impl Daemon {
             Remark::OtherFault(fault) => {
                 log::warn!("{name}: still FAULT: {}", self.explain(number, Reason::Fault(*fault)));
             }
-            Remark::GroupWaits { silent } => log::warn!(
-                "{name}: {}, but {}: it stays BACKUP",
-                self.explain_silence(number, Span(*silent)),
-                self.explain_wait(number)
-            ),
+            Remark::GroupWaits { silent } => self.tell_of_wait(number, Span(*silent)),
             Remark::Late { by } => log::warn!(
                 "{name}: woke up {} late for an advert: is the machine overloaded or was it \
                  suspended?",

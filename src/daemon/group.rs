@@ -130,20 +130,25 @@ impl Daemon {
         })
     }
 
-    /// Whom a virtual router hears that its group keeps from being MASTER.
-    pub(super) fn explain_silence(&self, router: usize, silent: Span) -> String {
+    /// A virtual router would be MASTER, and its group keeps it from that.
+    pub(super) fn tell_of_wait(&self, router: usize, silent: Span) {
+        let (name, why) = (self.router_name(router), self.explain_wait(router));
         let core = &self.routers[router].core;
         match core.master().filter(|heard| heard.priority < core.effective_priority()) {
-            Some(weaker) => format!(
-                "only {} with priority {} is MASTER, less than ours",
-                weaker.address, weaker.priority
+            Some(weaker) => log::warn!(
+                "{name}: only {} with priority {} is MASTER, less than ours, but {why}: it stays \
+                 BACKUP",
+                weaker.address,
+                weaker.priority
             ),
-            None => format!("has no MASTER, nothing was heard for {silent}"),
+            None => log::warn!(
+                "{name}: has no MASTER, nothing was heard for {silent}, but {why}: it stays BACKUP"
+            ),
         }
     }
 
     /// Who of its group follows another MASTER while a virtual router would be one.
-    pub(super) fn explain_wait(&self, router: usize) -> String {
+    fn explain_wait(&self, router: usize) -> String {
         let group = self.routers[router].group.map(|group| &self.groups[group]);
         let routers = group.map_or(&[][..], |group| &group.routers);
         let follows = |other: &&usize| self.routers[**other].stand == Stand::Follows;

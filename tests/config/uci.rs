@@ -22,6 +22,7 @@ fn the_layout_of_openwrt_is_understood() {
     let same = "
         [global_defs]
         router_id = 'gw1'
+        vrrp_startup_delay = 5
         [vrrp_script.chk_dns]
         script = '/usr/bin/nslookup example.org 127.0.0.1'
         interval = 5
@@ -51,7 +52,10 @@ fn the_layout_of_openwrt_is_understood() {
         version = 3
         nopreempt = true
         virtual_ipaddress = '198.51.100.2/29 dev eth1 label eth1:gw'
+        unicast_peer = ['192.168.1.3', '198.51.100.4']
         track_script = ['chk_dns', 'chk_wan']
+        [vrrp_sync_group.both]
+        group = ['lan', 'wan.1']
         [static_ipaddress]
         address = '192.168.7.1 dev eth0'
     ";
@@ -69,10 +73,7 @@ fn what_uci_leaves_out_is_kept() {
     let left_out: Vec<_> = tree.left_out.iter().map(|it| it.text.as_str()).collect();
     for line in [
         "list notification_email 'root@example.org'",
-        "option vrrp_startup_delay '5'",
-        "config vrrp_sync_group 'both'",
-        "list unicast_peer '192.168.1.3'",
-        "list unicast_peer '198.51.100.4'",
+        "option sync_mode 'send'",
         "option auth_type 'PASS'",
         "config url 'index'",
     ] {

@@ -13,9 +13,6 @@ use std::collections::BTreeMap;
 /// After so many errors nobody reads advice, nor what was left out.
 const ADVISED: usize = 1000;
 
-/// Words that are left out, and yet change what others mean: [`translate`] takes them away.
-const TRANSLATED: &[&str] = &["vrrp_strict", "strict_mode"];
-
 /// What to do about braces that are part of a value.
 pub const BRACES: &str = "{ and } belong to a value only in quotes";
 
@@ -237,10 +234,6 @@ impl Shaper<'_> {
         };
         if self.is_left_out(row, &statement) {
             self.inner_words(row, &statement);
-            if TRANSLATED.contains(&row.word) {
-                let value = self.line(section, &word, &statement);
-                add(Entry { word, value }, entries, self.report);
-            }
             return;
         }
         let word = Word { text: row.word.into(), ..word };

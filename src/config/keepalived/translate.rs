@@ -276,9 +276,8 @@ fn unknown_type(section: &mut Section, report: &mut Report) {
 }
 
 /// Whether keepalived is told to be strict. What little that means here is done at once.
-fn strict(section: &mut Section, word: &str) -> Option<bool> {
-    let at = section.entries.iter().position(|entry| entry.word.text == word)?;
-    Some(is_on(&section.entries.remove(at).value))
+fn strict(section: &Section, word: &str) -> Option<bool> {
+    section.entries.iter().find(|entry| entry.word.text == word).map(|entry| is_on(&entry.value))
 }
 
 /// Adverts must carry what those of the others carry: where keepalived passes a password over, none.

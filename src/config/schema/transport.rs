@@ -104,7 +104,11 @@ fn one_of_each(
     wrong: impl Fn(IpAddr) -> Option<&'static str>,
 ) -> Vec<IpAddr> {
     let mut all: Vec<IpAddr> = Vec::new();
-    for item in value.map(Value::items).unwrap_or_default() {
+    let items = value.map(Value::items).unwrap_or_default();
+    if let Some(value) = value.filter(|_| items.is_empty()) {
+        report.error(value.place, format!("{word} has no value: it must be an address"));
+    }
+    for item in items {
         let words = item.words().unwrap_or_default();
         if words.is_empty() {
             let message = format!("{word} must be an address, not {}", describe(item));
