@@ -2,7 +2,8 @@
 
 use crate::config::schema::hmac;
 use crate::config::schema::table::{Key, Kind, SECTIONS, TABLES};
-use crate::config::schema::value::{self, Setting, Versions};
+use crate::config::schema::value::{self, Setting};
+use crate::config::schema::versions::Versions;
 use crate::config::tree::{Data, Entry, Value, Word};
 use crate::vrrp::bounds;
 use crate::vrrp::tracker::Weight;

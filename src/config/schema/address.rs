@@ -54,7 +54,7 @@ fn without(settings: &Settings<'_>, report: &mut Report) {
         let message = "virtual_ipaddress and no_virtual_ipaddress";
         settings.error("no_virtual_ipaddress", message.into(), report).help("write one of the two");
     }
-    if settings.version("version") != Some(super::value::Versions::V2) {
+    if settings.version("version") != Some(super::versions::Versions::V2) {
         let message = "no_virtual_ipaddress: an advert of VRRPv3 has one address at least";
         settings.error("no_virtual_ipaddress", message.into(), report).help("use version 2");
     }

@@ -1,7 +1,7 @@
 //! What the families of an instance's addresses ask of the rest of it.
 
 use super::settings::Settings;
-use super::value::Versions;
+use super::versions::Versions;
 use crate::config::error::Report;
 use crate::config::{Format, VirtualIpAddress};
 use crate::vrrp::bounds;

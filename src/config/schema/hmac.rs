@@ -1,7 +1,7 @@
 //! `auth_hmac` of an instance. No message shows a key.
 
 use super::settings::Settings;
-use super::table::AUTH_HMAC;
+use super::table::{key as keyword, Key, Kind};
 use crate::config::error::Report;
 use crate::config::hmac::{decode, AuthHmac, HmacKey, KeyValue};
 use crate::config::tree::{Data, Value, Word};
@@ -9,6 +9,16 @@ use crate::config::Format;
 use crate::vrrp::auth_hmac::{self, AntiReplay, Mode};
 use crate::wire::Interval;
 use core::time::Duration;
+
+/// Its keywords.
+pub const AUTH_HMAC: &[Key] = &[
+    keyword("key", Kind::Special(EXPECTED), ""),
+    keyword("active_key", Kind::Integer(1, 255), ""),
+    keyword("anti_replay", Kind::Choice(&["time", "monotonic"]), "time"),
+    // Default: three times advert_int, and 5 at least.
+    keyword("time_window", Kind::Integer(1, 300), ""),
+    keyword("mode", Kind::Choice(&["enforce", "permissive", "receive-only"]), "enforce"),
+];
 
 /// The shortest `time_window` that nobody asked for, in seconds.
 const LEAST_WINDOW: u64 = 5;

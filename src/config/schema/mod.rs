@@ -29,6 +29,7 @@ mod track_process;
 mod tracked;
 mod transport;
 pub(super) mod value;
+pub(super) mod versions;
 mod vmac;
 pub(super) mod words;
 

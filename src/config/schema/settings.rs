@@ -2,7 +2,8 @@
 
 use super::command;
 use super::table::{Key, Kind};
-use super::value::{self, did_you_mean, expected, expected_bare, Mismatch, Setting, Versions};
+use super::value::{self, did_you_mean, expected, expected_bare, Mismatch, Setting};
+use super::versions::Versions;
 use crate::config::dialect::refusal;
 use crate::config::error::{quote, Place, Problem, Report};
 use crate::config::tree::{Data, Entry, Value, Word};

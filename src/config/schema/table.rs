@@ -46,7 +46,8 @@ pub struct Key {
     pub global: &'static str,
 }
 
-const fn key(word: &'static str, kind: Kind, default: &'static str) -> Key {
+/// A keyword that has no other in `global_defs`.
+pub const fn key(word: &'static str, kind: Kind, default: &'static str) -> Key {
     Key { word, kind, default, global: "" }
 }
 
@@ -303,16 +304,6 @@ pub const AUTHENTICATION: &[Key] = &[
     key("auth_pass", Kind::Special("a string of 1 to 8 bytes"), ""),
 ];
 
-/// `auth_hmac` of an instance.
-pub const AUTH_HMAC: &[Key] = &[
-    key("key", Kind::Special(super::hmac::EXPECTED), ""),
-    key("active_key", Kind::Integer(1, 255), ""),
-    key("anti_replay", Kind::Choice(&["time", "monotonic"]), "time"),
-    // Default: three times advert_int, and 5 at least.
-    key("time_window", Kind::Integer(1, 300), ""),
-    key("mode", Kind::Choice(&["enforce", "permissive", "receive-only"]), "enforce"),
-];
-
 /// An entry of `virtual_ipaddress`, as a table. In a line the address stands first, without its
 /// keyword.
 pub const VIRTUAL_IPADDRESS: &[Key] = &[
@@ -460,7 +451,7 @@ pub const SECTIONS: &[Section] = &[
 /// The tables in an instance.
 pub const TABLES: &[Section] = &[
     Section { word: "authentication", named: false, keys: AUTHENTICATION },
-    Section { word: "auth_hmac", named: false, keys: AUTH_HMAC },
+    Section { word: "auth_hmac", named: false, keys: super::hmac::AUTH_HMAC },
     Section { word: "virtual_ipaddress", named: false, keys: VIRTUAL_IPADDRESS },
     Section { word: "unicast_peer", named: false, keys: UNICAST_PEER },
     Section { word: "track_script", named: false, keys: TRACK_ENTRY },

@@ -2,6 +2,7 @@
 
 use super::command;
 use super::table::Kind;
+use super::versions::{self, Versions};
 use crate::config::error::quote;
 use crate::config::nearest::{nearest, odd_character};
 use crate::config::tree::{Data, Value};
@@ -37,17 +38,6 @@ pub enum Setting {
     Special,
     /// It is not as its keyword wants it, and has been complained of.
     Invalid,
-}
-
-/// Versions of VRRP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Versions {
-    /// `2`
-    V2,
-    /// `3`
-    V3,
-    /// `2+3`
-    Both,
 }
 
 /// Why a value is not what its keyword takes: what it is instead, and what to do.
@@ -116,7 +106,7 @@ pub fn read(kind: Kind, value: &Value) -> Result<Setting, Mismatch> {
             let fits = |time: &Duration| range.contains(time) || (zero && time.is_zero());
             time(value).filter(fits).map(Setting::Time)
         }
-        Kind::Version => version(value).map(Setting::Version),
+        Kind::Version => versions::read(value).map(Setting::Version),
         Kind::Choice(choices) => choice(choices, value).map(Setting::Choice),
         Kind::Command => command::with_user(value).map(Setting::Command),
         Kind::Script => command::alone(value).map(Setting::Command),
@@ -221,19 +211,11 @@ fn number(text: &str) -> Option<i64> {
     text.parse().ok()
 }
 
-fn integer(value: &Value) -> Option<i64> {
+/// An integer, without regard to any range.
+pub fn integer(value: &Value) -> Option<i64> {
     match value.data {
         Data::Integer(number) => Some(number),
         _ => number(untyped(value)?.trim()),
-    }
-}
-
-fn version(value: &Value) -> Option<Versions> {
-    match (integer(value), value.word()) {
-        (Some(2), _) => Some(Versions::V2),
-        (Some(3), _) => Some(Versions::V3),
-        (None, Some(word)) if word.text == "2+3" => Some(Versions::Both),
-        _ => None,
     }
 }
 
