@@ -323,8 +323,10 @@ impl Daemon {
                  would not hear it"
             ),
             Remark::ClockApart { source, behind } => log::warn!(
-                "{name}: {}: from {} on its adverts are discarded; set both clocks",
-                hmac::apart(*source, *behind),
+                "{name}: the clock of {source} is {} s {} ours: from {} s on its adverts are \
+                 discarded; set both clocks",
+                behind.unsigned_abs(),
+                hmac::direction(*behind),
                 hmac::window(router)
             ),
             Remark::OneVersion { source, version } => log::info!(

@@ -10,7 +10,6 @@ use crate::wire::sha256::Key;
 use crate::wire::trailer::Stamp;
 use std::fs;
 use std::io::Read;
-use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 
 /// No file with a key in it is longer: `hex:`, 64 bytes as digits with blanks, and an end of line.
@@ -34,7 +33,7 @@ pub fn check(config: &Config, report: &mut Report) {
                     let message = format!(
                         "{path}: others than its owner may read or change this key (mode {mode:o})"
                     );
-                    report.warning(*place, message).help(format!("chmod 600 {path}")).secret(true);
+                    report.warning(*place, message).help("chmod 600 lets nobody else").secret(true);
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -61,18 +60,14 @@ pub fn build(from: &AuthHmac, instance: &str) -> auth_hmac::AuthHmac {
     auth_hmac::AuthHmac::new(from.settings, keys)
 }
 
-/// How far the clock of another router is from ours, in words.
-pub fn apart(source: IpAddr, behind: i32) -> String {
-    format!("the clock of {source} is {} s {} ours", behind.unsigned_abs(), direction(behind))
-}
-
 /// How far the clock was that a virtual router would not believe, in words.
 pub fn how_stale(router: &Router) -> String {
     let stale = router.auth_hmac().map_or(0, auth_hmac::AuthHmac::stale);
     format!(" (theirs is {} s {} ours)", stale.unsigned_abs(), direction(stale))
 }
 
-const fn direction(behind: i32) -> &'static str {
+/// Where a clock is that is so many seconds behind ours.
+pub const fn direction(behind: i32) -> &'static str {
     if behind < 0 {
         "ahead of"
     } else {
@@ -80,11 +75,11 @@ const fn direction(behind: i32) -> &'static str {
     }
 }
 
-/// `time_window` of a virtual router, in words.
-pub fn window(router: &Router) -> String {
+/// `time_window` of a virtual router, in seconds; 0 if clocks do not matter to it.
+pub fn window(router: &Router) -> u16 {
     match router.auth_hmac().map(|it| it.settings().anti_replay) {
-        Some(AntiReplay::Time(window)) => format!("{window} s"),
-        Some(AntiReplay::Monotonic) | None => String::new(),
+        Some(AntiReplay::Time(window)) => window,
+        Some(AntiReplay::Monotonic) | None => 0,
     }
 }
 

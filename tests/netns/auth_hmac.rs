@@ -15,6 +15,8 @@ use vipd::wire::sha256::Key;
 use vipd::wire::trailer::{Signature, Stamp};
 use vipd::wire::{Family, Interval, Priority, Version, Vrid};
 
+/// In nanoseconds.
+const SECOND: u64 = 1_000_000_000;
 /// Octets of a trailer, as keepalived's source has them.
 const TRAILER: usize = 28;
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -246,9 +248,10 @@ fn forged(key: &str, key_id: u8, ago: u64) -> Vec<u8> {
     };
     let source = "10.77.0.1".parse().expect("an address");
     let mut template = Template::new(&fields, source, Family::V4.group());
-    let clock = wall_clock() / 1_000_000_000 - ago;
+    let clock = wall_clock();
+    let stamp = Stamp::of_clock(clock / SECOND - ago, (clock % SECOND) as u32);
     let key = Key::new(key.as_bytes());
-    let signature = Signature { key_id, key: &key, stamp: Stamp::of_clock(clock, 0) };
+    let signature = Signature { key_id, key: &key, stamp };
     template.signed(Priority(200), ChecksumForm::Message, Some(&signature)).to_vec()
 }
 
