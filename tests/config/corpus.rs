@@ -47,7 +47,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("preempt delay will not work", &["preempt_delay"]),
     ("since own interface", &["track_interface"]),
     ("track_interface", &["track_interface"]),
-    ("Sync group", &["vrrp_sync_group"]),
+    ("Sync group", &["vrrp_sync_group", "there is no vrrp_instance"]),
     ("sync group", &["vrrp_sync_group"]),
     ("Strict mode", &["vrrp_strict", "strict_mode"]),
     ("strict mode", &["vrrp_strict", "strict_mode"]),

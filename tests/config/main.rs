@@ -380,3 +380,35 @@ fn an_instance_has_at_most_255_addresses_and_64_trackers() {
     let fits = text.replace(", '10.0.255.1'", "").replace(", 's64'", "");
     assert_eq!(accepted(&fits).vrrp_instance[0].virtual_ipaddress.len(), 255);
 }
+
+/// What a file of TOML with one virtual router is refused for.
+fn refused(lines: &str) -> String {
+    let text = format!(
+        "[vrrp_instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 5\nversion = 2\n{lines}\n"
+    );
+    let how = Reading::strict(Format::Toml);
+    let (config, report) = read("f.toml", text.as_bytes(), &how, &|_, _| {});
+    assert!(config.is_none(), "{text}");
+    report.to_string()
+}
+
+#[test]
+fn v3_065_there_is_an_address_at_least() {
+    assert!(refused("").contains("vrrp_instance a has no virtual_ipaddress"), "{}", refused(""));
+    let empty = refused("virtual_ipaddress = []");
+    assert!(empty.contains("virtual_ipaddress is empty"), "{empty}");
+}
+
+#[test]
+fn v2a_03_a_password_is_written_out_and_has_eight_octets_at_most() {
+    let with = |password: &str| {
+        refused(&format!(
+            "virtual_ipaddress = [\"192.0.2.1/24\"]\nauthentication = {{ {password} }}"
+        ))
+    };
+    let none = with("auth_type = \"PASS\"");
+    assert!(none.contains("has no auth_pass"), "{none}");
+    let long = with("auth_type = \"PASS\", auth_pass = \"nine-char\"");
+    assert!(long.contains("auth_pass has 9 bytes; VRRPv2 carries 1 to 8"), "{long}");
+    assert!(!long.contains("nine-char"), "{long}");
+}

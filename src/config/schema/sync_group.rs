@@ -165,24 +165,35 @@ fn also_track(
     others: &[Track],
     report: &mut Report,
 ) {
-    let mut twice = |place| {
-        let message = format!("{} tracks this as well: what the group says counts", instance.name);
+    let name = instance.name.clone();
+    let twice = |place, report: &mut Report| {
+        let message = format!("{name} tracks this as well: what the group says counts");
         report.warning(place, message);
     };
     for script in scripts {
         match instance.track_script.iter_mut().find(|own| own.script == script.script) {
             Some(own) => {
-                twice(own.place);
+                twice(own.place, report);
                 *own = script.clone();
             }
             None => instance.track_script.push(script.clone()),
         }
     }
     for other in others {
+        let own = Tracked::Interface(instance.interface.clone());
+        if other.tracked == own && !instance.dont_track_primary {
+            let message = format!(
+                "track_interface {}: it is the interface of {}, which is FAULT anyway while it is \
+                 down",
+                instance.interface, instance.name
+            );
+            report.warning(other.place, message);
+            continue;
+        }
         match instance.track.iter_mut().find(|own| own.tracked == other.tracked) {
             Some(own) if own.implicit => *own = other.clone(),
             Some(own) => {
-                twice(own.place);
+                twice(own.place, report);
                 *own = other.clone();
             }
             None => instance.track.push(other.clone()),
