@@ -118,7 +118,7 @@ fn adverts() {
         // But for the checksum, and what cannot be changed, nothing passes.
         let is_original = bytes[..6] == signed[..6] && bytes[8..] == signed[8..];
         assert_eq!(verified.is_ok(), advert.trailer.is_none() || is_original, "{bytes:?}");
-        bytes.truncate(bytes.len() - advert.trailer.map_or(0, |_| LENGTH));
+        let bytes = &bytes[..bytes.len() - advert.trailer.map_or(0, |_| LENGTH)];
         let addresses: Vec<IpAddr> = advert.addresses.iter().collect();
         let fields = Fields {
             version: advert.version,
