@@ -11,7 +11,7 @@ use vipd::sys::netlink;
 use vipd::vrrp::auth_hmac::{self, AntiReplay, AuthHmac, Mode};
 use vipd::wire::advert::{parse, ChecksumForm, Fields, Template};
 use vipd::wire::sha256::Key;
-use vipd::wire::trailer::Stamp;
+use vipd::wire::trailer::{Stamp, LENGTH};
 use vipd::wire::{Family, Meta, Version};
 
 /// A generator of test bytes (splitmix64).
@@ -118,10 +118,7 @@ fn adverts() {
         // But for the checksum, and what cannot be changed, nothing passes.
         let is_original = bytes[..6] == signed[..6] && bytes[8..] == signed[8..];
         assert_eq!(verified.is_ok(), advert.trailer.is_none() || is_original, "{bytes:?}");
-<<<<<<< HEAD
-=======
         let bytes = &bytes[..bytes.len() - advert.trailer.map_or(0, |_| LENGTH)];
->>>>>>> hmac
         let addresses: Vec<IpAddr> = advert.addresses.iter().collect();
         let fields = Fields {
             version: advert.version,
