@@ -77,12 +77,20 @@ fn with_spare(lab: &Lab) -> Host {
     host
 }
 
+/// Sets a route and a rule that are somebody else's; returns all that is there then.
+fn not_ours(host: &Host) -> Vec<String> {
+    host.ip(&[
+        "route add 198.51.100.0/24 via 10.77.0.8",
+        "rule add from 192.0.2.7 table 7 pref 700",
+    ]);
+    everything(host)
+}
+
 #[test]
 fn routes_and_rules_come_and_go_with_the_addresses() {
     let lab = Lab::new();
     let a = lab.host("a", "10.77.0.1/24");
-    a.ip(&["route add 198.51.100.0/24 via 10.77.0.8", "rule add from 192.0.2.7 table 7 pref 700"]);
-    let before = everything(&a);
+    let before = not_ours(&a);
     let more = format!(
         "{V3}\n\
          virtual_routes = [\n\
@@ -268,8 +276,7 @@ fn a_route_of_two_instances_stays_until_both_have_given_it_up() {
 fn what_a_crash_has_left_is_removed_by_the_next_start() {
     let lab = Lab::new();
     let a = lab.host("a", "10.77.0.1/24");
-    a.ip(&["route add 198.51.100.0/24 via 10.77.0.8", "rule add from 192.0.2.7 table 7 pref 700"]);
-    let before = everything(&a);
+    let before = not_ours(&a);
     let more = format!(
         "{V3}\n\
          virtual_routes = [\"192.0.2.0/24 via 10.77.0.9\", \"blackhole 2001:db8::/32 table 1000\"]\n\

@@ -3,7 +3,7 @@
 use crate::lab::frames::{mac_text, Envelope, Message};
 use crate::lab::injector::Injector;
 use crate::lab::{wall_clock, Host, SOON, VIP};
-use crate::setup::{counter, toml, Pair, V3, VRID};
+use crate::setup::{counter, dead_end, toml, Pair, V3, VRID};
 use std::path::Path;
 
 /// Destination 224.0.0.18 and its hardware address, TTL 255, protocol 112, from the first to the
@@ -38,12 +38,7 @@ fn v3_014_own_adverts_are_not_heard() {
 #[test]
 fn v3_045_v3_064_each_virtual_router_stands_alone() {
     let pair = Pair::new();
-    pair.a.ip(&[
-        "link add eth1 type veth peer name nobody",
-        "address add 10.88.0.1/24 dev eth1",
-        "link set nobody up",
-        "link set eth1 up",
-    ]);
+    dead_end(&pair.a);
     let more = |name: &str, interface: &str, vrid: u8, vip: &str| {
         format!(
             "[vrrp_instance.{name}]\ninterface = \"{interface}\"\nvirtual_router_id = {vrid}\n\

@@ -63,6 +63,16 @@ pub fn keepalived_v6(priority: u8, more: &str) -> String {
     keepalived(priority, more).replace(&format!("{VIP}/24"), &addresses)
 }
 
+/// Gives a host a second interface, `eth1` with 10.88.0.1, which leads nowhere.
+pub fn dead_end(host: &Host) {
+    host.ip(&[
+        "link add eth1 type veth peer name nobody",
+        "address add 10.88.0.1/24 dev eth1",
+        "link set nobody up",
+        "link set eth1 up",
+    ]);
+}
+
 /// Skew_Time and Master_Down_Interval of VRRPv3, or of VRRPv2 with 1 s, by the formula of the RFC.
 pub fn down(priority: u8, interval: Duration) -> (Duration, Duration) {
     let skew = interval * (256 - u32::from(priority)) / 256;

@@ -5,7 +5,7 @@ use crate::lab::injector::Injector;
 use crate::lab::process::Process;
 use crate::lab::recorder::{Frame, Recorder};
 use crate::lab::{poll, wall_clock, Host, Lab, SOON, VIP};
-use crate::setup::{toml, vipd, V3};
+use crate::setup::{dead_end, toml, vipd, V3};
 use crate::vmac::{is_up, link, wait_down, with_vmac, DEVICE, VMAC};
 use std::net::Ipv4Addr;
 
@@ -109,12 +109,7 @@ fn what_a_killed_run_has_left_is_removed() {
 fn instances_share_what_is_below() {
     let lab = Lab::new();
     let a = lab.host("a", "10.77.0.1/24");
-    a.ip(&[
-        "link add eth1 type veth peer name nobody",
-        "address add 10.88.0.1/24 dev eth1",
-        "link set nobody up",
-        "link set eth1 up",
-    ]);
+    dead_end(&a);
     let more = |name: &str, interface: &str, vrid: u8, vip: &str| {
         format!(
             "[vrrp_instance.{name}]\ninterface = \"{interface}\"\nvirtual_router_id = {vrid}\n\

@@ -53,18 +53,11 @@ fn source(settings: &Settings<'_>, report: &mut Report) -> Vec<IpAddr> {
 
 /// `mcast_dst_ip` of the instance, else the groups of all.
 fn groups(settings: &Settings<'_>, globals: &Settings<'_>, report: &mut Report) -> Vec<IpAddr> {
-    let wrong = |address: IpAddr| match address {
-        IpAddr::V4(it) if !it.is_multicast() => Some("is no multicast address"),
-        IpAddr::V6(it) if it.segments()[0] & 0xff0f != 0xff02 => {
-            Some("is no multicast address of the link (ff02::...)")
-        }
-        IpAddr::V4(_) | IpAddr::V6(_) => None,
-    };
-    let mut all = one_of_each(settings.value("mcast_dst_ip"), "mcast_dst_ip", report, wrong);
+    let mut all = one_of_each(settings.value("mcast_dst_ip"), "mcast_dst_ip", report, no_group);
     // Those of all are told of once, where the first instance is read.
     let mut quiet = report.fresh();
     for (word, family) in [("vrrp_mcast_group4", Family::V4), ("vrrp_mcast_group6", Family::V6)] {
-        let of_all = one_of_each(globals.value(word), word, &mut quiet, wrong);
+        let of_all = one_of_each(globals.value(word), word, &mut quiet, no_group);
         if !all.iter().any(|own| Family::of(*own) == family) {
             all.extend(of_all.into_iter().filter(|address| Family::of(*address) == family));
         }
@@ -72,16 +65,23 @@ fn groups(settings: &Settings<'_>, globals: &Settings<'_>, report: &mut Report) 
     all
 }
 
+/// Why an address cannot be the group that adverts go to.
+fn no_group(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(it) if !it.is_multicast() => Some("is no multicast address"),
+        IpAddr::V6(it) if it.segments()[0] & 0xff0f != 0xff02 => {
+            Some("is no multicast address of the link (ff02::...)")
+        }
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
+}
+
 /// The groups of all, looked at once.
 pub fn check_groups(globals: &Settings<'_>, report: &mut Report) {
     for (word, family) in [("vrrp_mcast_group4", Family::V4), ("vrrp_mcast_group6", Family::V6)] {
-        one_of_each(globals.value(word), word, report, |address| match address {
-            _ if Family::of(address) != family => Some("is of the other family"),
-            IpAddr::V4(it) if !it.is_multicast() => Some("is no multicast address"),
-            IpAddr::V6(it) if it.segments()[0] & 0xff0f != 0xff02 => {
-                Some("is no multicast address of the link (ff02::...)")
-            }
-            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        one_of_each(globals.value(word), word, report, |address| {
+            let other = Family::of(address) != family;
+            other.then_some("is of the other family").or_else(|| no_group(address))
         });
         let outside = globals.value(word).and_then(Value::word).and_then(|it| it.text.parse().ok());
         if let Some(IpAddr::V4(address)) = outside {
