@@ -6,6 +6,8 @@ use std::io::{self, Write};
 
 /// All is well.
 pub const OK: u8 = 0;
+/// The answer is no.
+pub const NO: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 64;
 /// It cannot run here.
@@ -51,12 +53,28 @@ pub fn say(text: &str) {
 /// # Errors
 /// Nothing can be written there: the disk is full, for instance.
 pub fn print(text: &str) -> Result<(), Failure> {
+    write_out(text).map(drop)
+}
+
+/// Whether somebody reads standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Out {
+    /// As far as is known.
+    Open,
+    /// Nobody any more.
+    Closed,
+}
+
+/// The same, for who goes on writing only as long as somebody reads.
+///
+/// # Errors
+/// Nothing can be written there: the disk is full, for instance.
+pub fn write_out(text: &str) -> Result<Out, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(OSERR, format!("cannot write: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(Out::Open),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Out::Closed),
+        Err(error) => Err(Failure::new(OSERR, format!("cannot write: {error}"))),
     }
 }
 

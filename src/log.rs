@@ -1,10 +1,22 @@
 //! Where log lines go: to stderr with a level that its reader understands, or to syslog.
+//!
+//! Nobody's adverts wait for a reader of the log. What it cannot take now waits in a [`Queue`], and
+//! what has no room there is lost, counted, and told of when the log takes lines again.
 
-use crate::sys::clock;
+mod queue;
+
+use crate::sys::stderr::Stderr;
+use crate::sys::{clock, signalfd};
 use env_logger::{Builder, Target};
 use log::{Level, LevelFilter, Record};
+use queue::Queue;
+use signal_hook::consts::SIGTTOU;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Where to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +41,12 @@ const SYSLOG: &str = "/dev/log";
 /// Facility daemon, in a syslog priority.
 const FACILITY: u8 = 3 << 3;
 
+/// Room for lines that wait, in bytes, where nobody says otherwise.
+const ROOM: usize = 64 * 1024;
+/// How long the last lines may take at our end, and how often they are tried.
+const LAST_LINES: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(10);
+
 /// How a line begins on stderr.
 #[derive(Clone, Copy)]
 enum Prefix {
@@ -50,21 +68,122 @@ pub fn init(sink: Sink, detail: usize) -> io::Result<()> {
     };
     let mut builder = Builder::new();
     builder.filter_level(LevelFilter::Warn).filter_module("vipd", level);
-    match sink {
+    builder.target(Target::Pipe(Box::new(Writer)));
+    let outlet = match sink {
         Sink::Stderr => {
             let prefix = stderr_prefix();
+            // In the background of a terminal that has tostop set, the first line would stop us.
+            signalfd::ignore(SIGTTOU)?;
             builder.format(move |out, record| stderr_line(out, prefix, record));
+            Outlet::Stderr(Stderr::open())
         }
         Sink::Syslog => {
-            let syslog = Syslog { socket: connect()? };
-            builder.target(Target::Pipe(Box::new(syslog)));
             builder.format(|out, record| {
                 let priority = FACILITY | severity(record.level());
                 write!(out, "<{priority}>vipd[{}]: {}", std::process::id(), record.args())
             });
+            Outlet::Syslog(connect()?)
+        }
+    };
+    *log() = Some(Log { outlet, queue: Queue::new(ROOM) });
+    builder.try_init().map_err(io::Error::other)
+}
+
+/// The log, and the lines that wait for it. There is one, as there is one logger.
+static LOG: Mutex<Option<Log>> = Mutex::new(None);
+/// Something waits: so that a turn of the loop costs no lock.
+static WAITING: AtomicBool = AtomicBool::new(false);
+
+struct Log {
+    outlet: Outlet,
+    queue: Queue,
+}
+
+/// What takes lines.
+enum Outlet {
+    Stderr(Stderr),
+    /// One datagram a line.
+    Syslog(UnixDatagram),
+}
+
+fn log() -> MutexGuard<'static, Option<Log>> {
+    LOG.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Log {
+    fn flush(&mut self) {
+        let Self { outlet, queue } = self;
+        queue.flush(|line| outlet.write(line));
+        WAITING.store(queue.is_waiting(), Ordering::Relaxed);
+    }
+}
+
+impl Outlet {
+    /// Writes a line, or as much of it as there is room for. Never waits.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stderr(stderr) => stderr.write(line),
+            Self::Syslog(socket) => match socket.send(line) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    // The log daemon was restarted: find its new socket.
+                    socket.connect(SYSLOG)?;
+                    socket.send(line)
+                }
+                result => result,
+            },
         }
     }
-    builder.try_init().map_err(io::Error::other)
+}
+
+/// Whether lines wait for the log: then [`go_on`] wants to be called when its descriptor is writable,
+/// and once a second.
+#[must_use]
+pub fn is_waiting() -> bool {
+    WAITING.load(Ordering::Relaxed)
+}
+
+/// The descriptor that becomes writable when the log takes lines again. It stays the same.
+#[must_use]
+pub fn descriptor() -> Option<RawFd> {
+    log().as_ref().map(|log| match &log.outlet {
+        Outlet::Stderr(stderr) => stderr.as_raw_fd(),
+        Outlet::Syslog(socket) => socket.as_raw_fd(),
+    })
+}
+
+/// Room for all that the state of so many things may say at once.
+pub fn make_room(things: usize) {
+    /// Two lines of an instance.
+    const THING: usize = 1024;
+    if let Some(log) = log().as_mut() {
+        log.queue.set_room(ROOM + things * THING);
+    }
+}
+
+/// Writes what waits, and tells how much was lost once all before it is written.
+pub fn go_on() {
+    let lost = log().as_mut().and_then(|log| {
+        log.flush();
+        log.queue.take_lost()
+    });
+    if let Some(lost) = lost {
+        log::warn!("lines lost here: {lost}; the log could not take them");
+    }
+}
+
+/// How many lines were ever lost.
+#[must_use]
+pub fn lost() -> u32 {
+    log().as_ref().map_or(0, |log| log.queue.total())
+}
+
+/// Writes the last lines, if the log takes them in a moment.
+pub fn finish() {
+    let end = Instant::now() + LAST_LINES;
+    while is_waiting() && Instant::now() < end {
+        go_on();
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// The journal says that it reads our stderr by naming the file; a terminal or a file wants times.
@@ -118,11 +237,6 @@ const fn name(level: Level) -> &'static str {
     }
 }
 
-/// One datagram a line. What the log daemon cannot take now is lost: nobody's adverts wait for it.
-struct Syslog {
-    socket: UnixDatagram,
-}
-
 fn connect() -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
@@ -130,16 +244,18 @@ fn connect() -> io::Result<UnixDatagram> {
     Ok(socket)
 }
 
-impl Write for Syslog {
+/// Where the logger writes: each call is a line.
+struct Writer;
+
+impl Write for Writer {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if let Err(error) = self.socket.send(line) {
-            // The log daemon was restarted: find its new socket.
-            if error.kind() != io::ErrorKind::WouldBlock {
-                if let Ok(socket) = connect() {
-                    self.socket = socket;
-                    let _ = self.socket.send(line);
-                }
+        if let Some(log) = log().as_mut() {
+            // First what came before: that may make room.
+            if log.queue.is_waiting() {
+                log.flush();
             }
+            log.queue.push(line);
+            log.flush();
         }
         Ok(line.len())
     }

@@ -4,10 +4,14 @@ use getopts::{Matches, Options};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 use vipd::config::error::Report;
-use vipd::config::{self, Config, Format, Reading};
+use vipd::config::{Config, Format};
 use vipd::control;
-use vipd::daemon::{preflight, Daemon};
+use vipd::daemon::control::is_free;
+use vipd::daemon::load::Load;
+use vipd::daemon::upgrade::{self, Handover};
+use vipd::daemon::{Daemon, Start};
 use vipd::exit::{self, Failure};
 use vipd::log::Sink;
 use vipd::sys::host::{self, Fork, Lock};
@@ -15,7 +19,8 @@ use vipd::sys::host::{self, Fork, Lock};
 const CONFIG_FILE: &str = "/etc/vipd.toml";
 /// Where a configuration may be, if it is not there.
 const OTHER_FILES: [&str; 2] = ["/etc/config/vipd", "/etc/keepalived/keepalived.conf"];
-const RUN_DIRECTORY: &str = "/run/vipd";
+/// One that was killed a moment ago has its lock until it is gone.
+const DYING: Duration = Duration::from_millis(500);
 const BRIEF: &str = "Usage: vipd [options]\nKeeps IP addresses highly available by VRRP.";
 
 fn main() -> ExitCode {
@@ -55,6 +60,7 @@ fn options() -> Options {
             "ID",
         )
         .optopt("r", "run-directory", "run directory (default /run/vipd)", "DIR")
+        .optopt("s", "socket", "control socket (default vipd.sock in the run directory)", "FILE")
         .optopt("p", "pid", "pid file (default vipd.pid in the run directory)", "FILE")
         .optopt("l", "log", "where to log: stderr or syslog", "SINK")
         .optflagmulti("D", "log-detail", "log more; twice: everything")
@@ -63,18 +69,52 @@ fn options() -> Options {
     options
 }
 
+/// Where the start has led to.
+enum Started {
+    /// All is done: the process ends with this code.
+    Done(u8),
+    /// To a daemon, with its lock.
+    Running(Box<Daemon>, Lock),
+}
+
 fn run(arguments: impl Iterator<Item = OsString>) -> Result<u8, Failure> {
+    let handover = Handover::take();
+    if let Some(folder) = std::env::var_os(upgrade::REHEARSAL) {
+        let _ = std::env::set_current_dir(folder);
+    }
+    let started = start(arguments, handover.as_ref());
+    if let (Err(failure), Some(handover)) = (&started, &handover) {
+        handover.go_back(&failure.message);
+    }
+    let (mut daemon, _lock) = match started? {
+        Started::Done(code) => return Ok(code),
+        Started::Running(daemon, lock) => (daemon, lock),
+    };
+    if let Some(handover) = handover {
+        handover.close();
+    }
+    daemon.run().map_err(|error| Failure::new(exit::OSERR, format!("the loop failed: {error}")))?;
+    log::info!("stopped");
+    vipd::log::finish();
+    Ok(exit::OK)
+}
+
+/// Does what the options say. `handover`: another vipd has executed us in its place.
+fn start(
+    arguments: impl Iterator<Item = OsString>,
+    handover: Option<&Handover>,
+) -> Result<Started, Failure> {
     let options = options();
     let matches = options
         .parse(arguments)
         .map_err(|error| Failure::new(exit::USAGE, format!("{error}; see vipd -h")))?;
     if matches.opt_present("h") {
         exit::print(&options.usage(BRIEF))?;
-        return Ok(exit::OK);
+        return Ok(Started::Done(exit::OK));
     }
     if matches.opt_present("V") {
         exit::print(concat!("vipd ", env!("CARGO_PKG_VERSION"), "\n"))?;
-        return Ok(exit::OK);
+        return Ok(Started::Done(exit::OK));
     }
     if let Some(word) = matches.free.first() {
         return Err(Failure::new(
@@ -83,42 +123,51 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<u8, Failure> {
         ));
     }
     let (text_only, test) = (matches.opt_present("T"), matches.opt_present("t"));
-    let (config, report) = configuration(&matches, !text_only)?;
+    let load = load(&matches)?;
+    let (config, report) = load
+        .read(!text_only)
+        .map_err(|error| Failure::new(exit::CONFIG, format!("{error}{}", other_file(&load))))?;
     if test || text_only {
         exit::say(&report.to_string());
-        return Ok(if config.is_some() { exit::OK } else { exit::CONFIG });
+        let code = if config.is_some() { exit::OK } else { exit::CONFIG };
+        return Ok(Started::Done(code));
     }
     let Some(config) = config else {
         return Err(Failure::new(exit::CONFIG, format!("not started\n{report}")));
     };
-    start(&matches, &config, &report)
+    if std::env::var_os(upgrade::REHEARSAL).is_some() {
+        exit::print(&format!("{}\n", upgrade::ready()))?;
+        return Ok(Started::Done(exit::OK));
+    }
+    start_daemon(&matches, (load, config), &report, handover)
 }
 
-/// Reads the configuration; `here`: and what it needs of this host.
-fn configuration(matches: &Matches, here: bool) -> Result<(Option<Config>, Report), Failure> {
+/// Where the configuration is, and how it is to be read.
+fn load(matches: &Matches) -> Result<Load, Failure> {
     let file = matches.opt_str("f").unwrap_or_else(|| CONFIG_FILE.to_owned());
     let format = exit::option(matches, "F", &Format::NAMES)?;
     let format = format.unwrap_or_else(|| Format::of_file(&file));
     let config_id = matches.opt_str("i").unwrap_or_else(host::short_name);
-    let how = Reading { format, config_id: &config_id, lenient: matches.opt_present("lenient") };
-    let bytes = std::fs::read(&file).map_err(|error| {
-        let other = OTHER_FILES.iter().find(|other| Path::new(other).exists());
-        let hint = match other.filter(|_| file == CONFIG_FILE) {
-            Some(other) => format!("; to use {other}, start vipd with -f {other}"),
-            None => String::new(),
-        };
-        Failure::new(exit::CONFIG, format!("cannot read {file}: {error}{hint}"))
-    })?;
-    Ok(config::read(&file, &bytes, &how, &|config, report| {
-        if here {
-            preflight::check(config, report);
-        }
-    }))
+    Ok(Load { file, format, config_id, lenient: matches.opt_present("lenient") })
+}
+
+/// What to do if the file that nobody named is not there, but another.
+fn other_file(load: &Load) -> String {
+    let other = OTHER_FILES.iter().find(|other| Path::new(other).exists());
+    match other.filter(|_| load.file == CONFIG_FILE) {
+        Some(other) => format!("; to use {other}, start vipd with -f {other}"),
+        None => String::new(),
+    }
 }
 
 /// From here on there are a log, a pid file and, unless it stays in the foreground, a process of
 /// its own.
-fn start(matches: &Matches, config: &Config, report: &Report) -> Result<u8, Failure> {
+fn start_daemon(
+    matches: &Matches,
+    how: (Load, Config),
+    report: &Report,
+    handover: Option<&Handover>,
+) -> Result<Started, Failure> {
     let foreground = matches.opt_present("n");
     let sink = match matches.opt_str("l").as_deref() {
         Some("stderr") => Sink::Stderr,
@@ -130,45 +179,53 @@ fn start(matches: &Matches, config: &Config, report: &Report) -> Result<u8, Fail
             return Err(Failure::new(exit::USAGE, message));
         }
     };
-    let readiness = if foreground {
-        None
-    } else {
-        match host::daemonize(sink == Sink::Stderr) {
-            Ok(Fork::Parent(code)) => return Ok(u8::try_from(code).unwrap_or(exit::OSERR)),
-            Ok(Fork::Child(readiness)) => Some(readiness),
-            Err(error) => {
-                return Err(Failure::new(exit::OSERR, format!("cannot fork: {error}")));
-            }
+    let (mut load, config) = how;
+    if foreground {
+        return begin(matches, (load, config), report, (sink, handover));
+    }
+    // The daemon leaves this folder.
+    if let Ok(file) = std::path::absolute(&load.file) {
+        load.file = file.to_string_lossy().into_owned();
+    }
+    let how = (load, config);
+    if handover.is_some() {
+        let started = begin(matches, how, report, (sink, handover))?;
+        let _ = std::env::set_current_dir("/");
+        return Ok(started);
+    }
+    let readiness = match host::daemonize(sink == Sink::Stderr) {
+        Ok(Fork::Parent(code)) => {
+            return Ok(Started::Done(u8::try_from(code).unwrap_or(exit::OSERR)));
         }
+        Ok(Fork::Child(readiness)) => readiness,
+        Err(error) => return Err(Failure::new(exit::OSERR, format!("cannot fork: {error}"))),
     };
-    let started = begin(matches, config, report, sink);
-    let (mut daemon, _lock) = match (started, readiness) {
-        (Ok(daemon), Some(readiness)) => {
+    match begin(matches, how, report, (sink, None)) {
+        Ok(started) => {
             readiness.ready();
-            daemon
+            Ok(started)
         }
-        (Err(failure), Some(readiness)) => {
+        Err(failure) => {
             // First the reason, then the code: with that the command returns.
             failure.print("vipd");
             readiness.fail(i32::from(failure.code));
-            return Ok(failure.code);
+            Ok(Started::Done(failure.code))
         }
-        (started, None) => started?,
-    };
-    daemon.run().map_err(|error| Failure::new(exit::OSERR, format!("the loop failed: {error}")))?;
-    log::info!("stopped");
-    Ok(exit::OK)
+    }
 }
 
 fn begin(
     matches: &Matches,
-    config: &Config,
+    (load, config): (Load, Config),
     report: &Report,
-    sink: Sink,
-) -> Result<(Daemon, Lock), Failure> {
-    let lock = lock(matches)?;
+    (sink, handover): (Sink, Option<&Handover>),
+) -> Result<Started, Failure> {
+    let directory =
+        matches.opt_str("r").map_or_else(|| PathBuf::from(control::RUN_DIRECTORY), PathBuf::from);
+    let directory = std::path::absolute(&directory).unwrap_or(directory);
     vipd::log::init(sink, matches.opt_count("D"))
         .map_err(|error| Failure::new(exit::OSERR, format!("cannot log to {sink}: {error}")))?;
+    let lock = lock(matches, &directory, handover)?;
     for line in report.to_string().lines() {
         log::warn!("{line}");
     }
@@ -179,24 +236,42 @@ fn begin(
              see the warnings above"
         );
     }
+    let socket =
+        matches.opt_str("s").map_or_else(|| directory.join(control::SOCKET), PathBuf::from);
+    let socket = std::path::absolute(&socket).unwrap_or(socket);
+    if handover.is_none() {
+        is_free(&socket).map_err(|message| Failure::new(exit::UNAVAILABLE, message))?;
+    }
     log::info!("vipd {} starts", env!("CARGO_PKG_VERSION"));
-    let daemon = Daemon::new(config, report).map_err(|error| match error.kind() {
-        std::io::ErrorKind::PermissionDenied => {
-            let message = format!("cannot start: {error}; it needs CAP_NET_ADMIN and CAP_NET_RAW");
-            Failure::new(exit::NOPERM, message)
+    let legacy = handover.map(|handover| handover.legacy().clone());
+    let start = Start { run_directory: &directory, lock: lock.fd(), socket: &socket, legacy };
+    match Daemon::new(load, config, report, start) {
+        Ok(daemon) => Ok(Started::Running(Box::new(daemon), lock)),
+        Err(error) => {
+            if handover.is_some() {
+                // The pid file is that of the one that goes on.
+                std::mem::forget(lock);
+            }
+            Err(match error.kind() {
+                std::io::ErrorKind::PermissionDenied => {
+                    let message =
+                        format!("cannot start: {error}; it needs CAP_NET_ADMIN and CAP_NET_RAW");
+                    Failure::new(exit::NOPERM, message)
+                }
+                _ => Failure::new(exit::OSERR, format!("cannot start: {error}")),
+            })
         }
-        _ => Failure::new(exit::OSERR, format!("cannot start: {error}")),
-    })?;
-    Ok((daemon, lock))
+    }
 }
 
 /// The run directory and the locked pid file: one daemon on each.
-fn lock(matches: &Matches) -> Result<Lock, Failure> {
-    let directory =
-        matches.opt_str("r").map_or_else(|| PathBuf::from(RUN_DIRECTORY), PathBuf::from);
+fn lock(matches: &Matches, directory: &Path, handover: Option<&Handover>) -> Result<Lock, Failure> {
     let file = matches.opt_str("p").map_or_else(|| directory.join("vipd.pid"), PathBuf::from);
-    make_directory(&directory)?;
-    match host::lock_file(&file) {
+    if let Some(fd) = handover.and_then(Handover::lock) {
+        return Lock::handed_over(&file, fd).map_err(|error| denied_or(exit::OSERR, &file, &error));
+    }
+    make_directory(directory)?;
+    match host::lock_file(&file, DYING) {
         Ok(Ok(lock)) => Ok(lock),
         Ok(Err(pid)) => {
             let who = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));

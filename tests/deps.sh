@@ -21,9 +21,13 @@ need killall psmisc
 need ps procps
 need ping iputils-ping
 need unshare util-linux
+need script bsdutils
+need strace strace
 need mandoc mandoc
 need shellcheck shellcheck
 need cc gcc
+need zsh zsh
+need prometheus prometheus # 23 MB to fetch with what it brings
 
 [ -z "$missing" ] && exit 0
 if ! command -v apt-get >/dev/null 2>&1; then

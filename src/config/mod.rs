@@ -26,7 +26,7 @@ pub mod watched;
 
 pub use model::{
     NoAcceptFailure, Notify, NotifyFifo, Track, Tracked, Transport, UnicastPeer, UseVmac,
-    VrrpSyncGroup,
+    VipConflict, VipLease, VrrpSyncGroup,
 };
 pub use probe::{InterfaceDelays, TrackPing, TrackRoute, TrackTcp};
 pub use watched::{InitFile, ParamMatch, TrackFile, TrackProcess};
@@ -79,6 +79,10 @@ pub struct GlobalDefs {
     pub router_id: Option<String>,
     /// `script_user`: who runs scripts that name nobody. Default: whoever runs vipd.
     pub script_user: Option<ScriptUser>,
+    /// `socket_group`: who may ask `vipctl`, beside root.
+    pub socket_group: Option<String>,
+    /// Where that was said.
+    pub socket_group_place: Place,
     /// `no_accept_failure`. Default warn.
     pub no_accept_failure: NoAcceptFailure,
     /// `vrrp_startup_delay`: so long after the start all listen to nobody and stay BACKUP. Default 0.
@@ -87,6 +91,8 @@ pub struct GlobalDefs {
     pub vrrp_delay_after_boot: Duration,
     /// `notify_fifo` and `vrrp_notify_fifo`, which are told of all instances and groups.
     pub notify_fifo: Vec<NotifyFifo>,
+    /// `fifo_write_vrrp_states_on_reload`: after a reload every state is written to them. Default false.
+    pub fifo_write_vrrp_states_on_reload: bool,
 }
 
 /// A user and perhaps a group, by name or number, as written.
@@ -179,6 +185,8 @@ pub struct VrrpInstance {
     /// `accept`, `no_accept`: the MASTER takes packets for its addresses. An owner takes them always.
     /// Default true.
     pub accept: bool,
+    /// `vip_lease`. Default: the best that the kernel has.
+    pub vip_lease: Option<VipLease>,
     /// `skip_check_adv_addr`: in VRRPv2, take adverts with another address list. Default false.
     pub skip_check_adv_addr: bool,
     /// `v3_checksum`. Default auto.
@@ -216,6 +224,8 @@ pub struct VrrpInstance {
     pub dont_track_primary: bool,
     /// Where its adverts come from and go to.
     pub transport: Transport,
+    /// `vip_conflict`. Default detect.
+    pub vip_conflict: VipConflict,
     /// `use_vmac`
     pub use_vmac: Option<UseVmac>,
     /// `track_interface` and all other trackers but scripts.
@@ -358,12 +368,26 @@ pub fn read(
     how: &Reading<'_>,
     further: Further<'_>,
 ) -> (Option<Config>, Report) {
+    read_in_steps(file, bytes, how, further, &mut || ())
+}
+
+/// The same for somebody who has other things to do: `between` is called between the steps.
+#[must_use]
+pub fn read_in_steps(
+    file: &str,
+    bytes: &[u8],
+    how: &Reading<'_>,
+    further: Further<'_>,
+    between: &mut dyn FnMut(),
+) -> (Option<Config>, Report) {
     let (tree, mut report) = read_tree(file, bytes, how);
+    between();
     // Where the syntax is wrong, half of what the schema would miss is only misread.
     let Some(mut tree) = tree else {
         return (None, report);
     };
     let config = check(&mut tree, how, &mut report);
+    between();
     // What this host lacks is never skipped: a check that cannot be run must not count as one that
     // succeeds.
     further(&config, &mut report);

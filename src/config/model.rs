@@ -8,6 +8,18 @@ use crate::wire::Family;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// `vip_conflict`: what is done about another host that has a virtual address of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VipConflict {
+    /// Nothing.
+    Off,
+    /// A MASTER notices what others say of the address, and announces it again.
+    #[default]
+    Detect,
+    /// And it asks for others when it takes the address.
+    Probe,
+}
+
 /// `no_accept_failure`: what becomes of an instance with `no_accept` while the kernel cannot drop
 /// packets for its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -17,6 +29,17 @@ pub enum NoAcceptFailure {
     Warn,
     /// `fault`: it is in FAULT.
     Fault,
+}
+
+/// `vip_lease`: what takes the addresses away from a MASTER that was killed or stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VipLease {
+    /// `nft`: nftables drops what is for them when they are not renewed.
+    Nft,
+    /// `lifetime`: the kernel removes them when they are not renewed.
+    Lifetime,
+    /// `off`: nothing.
+    Off,
 }
 
 /// Where adverts come from and go to.

@@ -1,19 +1,43 @@
 //! `vipctl convert FILE`
 
-use super::usage;
+use super::call::Call;
+use super::Command;
 use crate::config::convert::{convert, Target};
 use crate::config::{Format, Reading};
 use crate::exit::{self, Failure};
 use crate::sys::host;
-use getopts::Matches;
+use getopts::Options;
+
+pub const COMMAND: Command = Command {
+    name: "convert",
+    arguments: "FILE",
+    about: "write a configuration anew, in another syntax",
+    options,
+    run,
+};
+
+fn options(options: &mut Options) {
+    options
+        .optopt(
+            "F",
+            "format",
+            "syntax of FILE: toml, keepalived or uci (default: by its name)",
+            "FORMAT",
+        )
+        .optopt(
+            "i",
+            "config-id",
+            "which @ID lines of keepalived.conf count (default: host name)",
+            "ID",
+        )
+        .optflag("", "lenient", "succeed even if something had to be left out")
+        .optopt("", "to", "syntax to write: toml or uci (default: toml)", "FORMAT");
+}
 
 /// Writes a configuration in another syntax, and what is to be said of it to standard error.
-pub fn run(matches: &Matches, words: &[String]) -> Result<u8, Failure> {
-    let file = match words {
-        [file] => file,
-        [] => return Err(usage("convert needs the name of a file")),
-        [_, word, ..] => return Err(usage(&format!("unexpected argument \"{word}\""))),
-    };
+fn run(call: &Call) -> Result<u8, Failure> {
+    let file = &call.words(["FILE"], 1)?[0];
+    let matches = &call.matches;
     let format =
         exit::option(matches, "F", &Format::NAMES)?.unwrap_or_else(|| Format::of_file(file));
     let to = exit::option(matches, "to", &Target::NAMES)?.unwrap_or(Target::Toml);

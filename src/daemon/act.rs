@@ -8,11 +8,10 @@ use super::notify::{News, Told};
 use super::pre::Moves;
 use super::router::VirtualRouter;
 use super::track::Tracker;
-use super::{hmac, Daemon, Object};
+use super::{hmac, Daemon, Happened, Object};
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::reason::{Fault, Reason, Span};
 use crate::vrrp::StateName;
-use crate::wire::trailer::Stamp;
 use crate::wire::{Discard, Family, Priority};
 
 impl Daemon {
@@ -24,9 +23,12 @@ impl Daemon {
             self.raise_vmacs(&actions);
             let Moves { now: mut actions, dropped } = self.hold_moves(actions);
             self.advertise(&actions);
+            self.lease_longer(&actions);
             self.filter(&actions, Action::Acquire);
+            self.lease_first(&actions);
             self.change_addresses(&actions);
             self.filter(&actions, Action::Release);
+            self.lease_no_more(&actions);
             self.lower_vmacs(&actions);
             self.lower_vmacs(&dropped);
             self.announce(&actions);
@@ -42,59 +44,6 @@ impl Daemon {
             }
         }
         self.addresses.flush(&mut self.links);
-    }
-
-    fn advertise(&mut self, actions: &[(usize, Action)]) {
-        for (router, action) in actions {
-            let Action::Advertise { priority, checksum } = *action else { continue };
-            let net = self.routers[*router].sends_through();
-            let VirtualRouter { core, templates, transport, .. } = &mut self.routers[*router];
-            let net = &mut self.nets[net];
-            let (source, ttl) = (core.source(), transport.ttl());
-            let clock = core.auth_hmac().map_or(Stamp::default(), |_| hmac::stamp());
-            for (destination, template) in templates {
-                let signature = core.sign(clock);
-                let message = template.signed(priority, checksum, signature.as_ref());
-                net.outbox.push(message, source, *destination, net.ifindex, ttl);
-            }
-        }
-        for net in 0..self.nets.len() {
-            if !self.nets[net].outbox.is_empty() {
-                self.send(net);
-            }
-        }
-    }
-
-    /// Sends a net's advertisements. A failure is said once, until it works again.
-    fn send(&mut self, net: usize) {
-        let name = self.links.get(self.nets[net].link).name.as_str();
-        let up = self.links.get(self.nets[net].link).running;
-        let net = &mut self.nets[net];
-        let Some(socket) = &net.socket else {
-            net.outbox.clear();
-            return;
-        };
-        let mut failed = None;
-        socket.send(&mut net.outbox, |_, error| {
-            net.send_errors += 1;
-            failed = Some(error);
-        });
-        net.outbox.clear();
-        match failed {
-            None => net.send_failed = false,
-            // An interface that is down is a FAULT, with its reason.
-            Some(_) if !up || net.send_failed => {}
-            Some(error) => {
-                net.send_failed = true;
-                let hint = match error.kind() {
-                    std::io::ErrorKind::PermissionDenied => {
-                        "; does a firewall drop IP protocol 112 on its way out?"
-                    }
-                    _ => "",
-                };
-                log::error!("cannot send adverts on {name}: {error}{hint}");
-            }
-        }
     }
 
     fn change_addresses(&mut self, actions: &[(usize, Action)]) {
@@ -146,22 +95,43 @@ impl Daemon {
                 }
             }
         }
-        self.announcer.flush();
+        self.flush_announcements();
     }
 
     fn tell(&mut self, router: usize, action: &Action) {
         match action {
-            Action::Transition { to, reason, .. } => self.transition(router, *to, *reason),
+            Action::Transition { to, reason, .. } => {
+                self.watch_addresses_of(router, *to);
+                self.transition(router, *to, *reason);
+            }
             Action::PriorityChange { from, to } => {
                 let it = &self.instances[self.routers[router].instance];
                 // Its virtual routers have the same priority.
                 if it.routers.first() == Some(&router) {
                     log::info!("{}: priority {from} -> {to}", it.name);
+                    self.history.push(&Happened {
+                        event: "priority",
+                        name: &it.name,
+                        from: from.0.into(),
+                        to: to.0.into(),
+                        reason: "",
+                        peer: None,
+                        late_by: None,
+                    });
+                    self.state.changed = true;
                     self.write_priority(self.routers[router].instance, *to);
                 }
             }
             Action::LowerPriority { source, priority } => {
                 self.heard_lower(router, *source, *priority);
+            }
+            Action::Remark(Remark::Duplicate { kind, source }) => {
+                self.suspect(router, *kind, *source);
+            }
+            Action::Remark(Remark::Over(sighting)) => self.tell_of_over(router, sighting),
+            Action::Remark(remark @ Remark::NobodyTookOver { .. }) => {
+                self.remark(router, remark);
+                self.nobody_took_over(router);
             }
             Action::Remark(remark) => self.remark(router, remark),
             Action::Advertise { .. }
@@ -182,6 +152,9 @@ impl Daemon {
     /// A virtual router has changed its state. Its instance has when all of its have.
     fn transition(&mut self, router: usize, to: StateName, reason: Reason) {
         let why = self.explain(router, reason);
+        if to != StateName::Master {
+            self.sends_no_more(router);
+        }
         let (now, instance) = (self.now, self.routers[router].instance);
         let it = &mut self.instances[instance];
         let why = it.why.take().filter(|(state, _)| *state == to).map_or(why, |(_, why)| why);
@@ -197,17 +170,41 @@ impl Daemon {
             (_, StateName::Backup) => log::Level::Info,
         };
         log::log!(level, "{}: {from} -> {to}: {why}", it.name);
+        self.state.changed = true;
         it.since = now;
         it.reason.clone_from(&why);
-        let told = match to {
-            StateName::Init => Told::Stop,
-            StateName::Backup | StateName::Master | StateName::Fault => Told::State(to),
-        };
+        it.last_event = Some(reason.last_event());
+        it.new_master_reason = Some(reason.new_master_reason());
+        self.history.push(&Happened {
+            event: "instance",
+            name: &it.name,
+            from: from.as_str().into(),
+            to: to.as_str().into(),
+            reason: &why,
+            peer: reason.peer(),
+            late_by: self.routers[router].late_by.take(),
+        });
         let priority = self.routers[router].core.effective_priority();
-        self.notify(instance, News { told, previous: from, priority, reason: why.clone() });
+        if let Some(told) = self.told(instance, to) {
+            self.notify(instance, News { told, previous: from, priority, reason: why.clone() });
+        }
         self.group_transition(instance, &why);
         self.turn_gates(instance);
         self.touch(Object::Router(router));
+    }
+
+    /// What the scripts of an instance are told of a state. One that a reload has removed is in FAULT
+    /// for those who know of nothing else; one that begins anew is told of when it has begun.
+    fn told(&self, instance: usize, to: StateName) -> Option<Told> {
+        match to {
+            StateName::Backup | StateName::Master | StateName::Fault => Some(Told::State(to)),
+            StateName::Init if self.stopping.is_some() => Some(Told::Stop),
+            StateName::Init if !self.instances[instance].leaves => None,
+            StateName::Init => Some(match self.tellers[instance].scripts.deleted {
+                Some(_) => Told::Deleted,
+                None => Told::State(StateName::Fault),
+            }),
+        }
     }
 
     /// The name of a virtual router for the log: that of its instance, with the family if there is
@@ -255,6 +252,12 @@ impl Daemon {
                 problem.map_or_else(|| reason.to_string(), str::to_owned)
             }
             Reason::Recovered(Fault::NoVirtualMac) => reason.to_string(),
+            Reason::Shutdown if self.stopping.is_none() => {
+                match self.instances[it.instance].leaves {
+                    true => "a reload has removed it".to_owned(),
+                    false => "a reload has made another virtual router of it".to_owned(),
+                }
+            }
             Reason::Startup
             | Reason::Shutdown
             | Reason::MasterTimeout { .. }
@@ -263,7 +266,9 @@ impl Daemon {
             | Reason::Owner
             | Reason::HigherPriority { .. }
             | Reason::GreaterAddress { .. }
-            | Reason::Stalled { .. } => reason.to_string(),
+            | Reason::Stalled { .. }
+            | Reason::Drained
+            | Reason::Suspended { .. } => reason.to_string(),
             // What was in the way of another member is what was told of.
             Reason::Recovered(Fault::Group) => {
                 format!("over: {}", self.instances[it.instance].reason)
@@ -337,11 +342,16 @@ impl Daemon {
                 log::warn!("{name}: still FAULT: {}", self.explain(number, Reason::Fault(*fault)));
             }
             Remark::GroupWaits { silent } => self.tell_of_wait(number, Span(*silent)),
-            Remark::Late { by } => log::warn!(
-                "{name}: woke up {} late for an advert: is the machine overloaded or was it \
-                 suspended?",
-                Span(*by)
+            Remark::DrainedAlone { silent } => log::warn!(
+                "{name}: is drained, and has heard no MASTER for {}: vipctl resume lets it take over",
+                Span(*silent)
             ),
+            Remark::NobodyTookOver { silent } => log::warn!(
+                "{name}: nobody has taken over within {}: it is not drained any more",
+                Span(*silent)
+            ),
+            // These are told of when more is known of them.
+            Remark::Duplicate { .. } | Remark::Over(_) => {}
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Instances, virtual routers, trackers and checks, out of a configuration.
 
+use super::command::Runnables;
 use super::group::Group;
 use super::instance::Instance;
 use super::net::Net;
+use super::peers::Peers;
 use super::router::{settings, VirtualMac, VirtualRouter};
 use super::teller::Teller;
 use super::track::{Kind, Tracker};
@@ -21,6 +23,7 @@ impl Daemon {
     /// Makes everything that the configuration asks for.
     pub(super) fn build(&mut self, config: &Config) {
         let script_user = config.global_defs.script_user.as_ref();
+        let mut runnables = Runnables::new(script_user);
         for script in &config.vrrp_script {
             let tracker = self.trackers.len();
             self.trackers.push(Tracker::new(Kind::Script(self.scripts.len()), &script.name));
@@ -38,15 +41,17 @@ impl Daemon {
                 "INSTANCE",
                 &instance.name,
                 &instance.notify,
-                script_user,
+                &mut runnables,
             ));
         }
         self.add_fixed(config);
-        self.add_groups(config);
-        self.add_pres(config);
+        self.add_groups(config, &mut runnables);
+        self.add_pres(config, &mut runnables);
         self.add_fifos(config);
         self.group_families();
+        self.add_duplicates(config);
         self.set_numbers();
+        self.apply_steering(config);
         let objects =
             self.routers.len() + self.tellers.len() + self.scripts.len() + self.probes.len();
         self.touched.reserve(objects);
@@ -63,13 +68,17 @@ impl Daemon {
             .collect();
         self.instances.push(Instance {
             name: from.name.clone(),
+            priority: from.priority,
             routers,
             group: None,
             trackers,
             state: StateName::Init,
             since: Instant::ZERO,
             reason: String::new(),
+            last_event: None,
+            new_master_reason: None,
             why: None,
+            leaves: false,
         });
     }
 
@@ -114,12 +123,17 @@ impl Daemon {
             vmac,
             vips,
             no_accept,
+            lease: from.vip_lease,
             no_reports,
             fib,
             transport,
             same_vrid,
             templates: Vec::new(),
             announcements: Vec::new(),
+            peers: Peers::default(),
+            late_by: None,
+            refused: false,
+            sends_in_vain: false,
         });
         number
     }
@@ -146,14 +160,13 @@ impl Daemon {
     }
 
     /// The sync groups of the configuration.
-    fn add_groups(&mut self, config: &Config) {
-        let user = config.global_defs.script_user.as_ref();
+    fn add_groups(&mut self, config: &Config, runnables: &mut Runnables<'_>) {
         for from in &config.vrrp_sync_group {
             let number = self.groups.len();
             for instance in &from.group {
                 self.instances[*instance].group = Some(number);
             }
-            let mut teller = Teller::new("GROUP", &from.name, &from.notify, user);
+            let mut teller = Teller::new("GROUP", &from.name, &from.notify, runnables);
             teller.after.clone_from(&from.group);
             self.add_group(Some(from.name.clone()), from.group.clone(), Some(self.tellers.len()));
             self.tellers.push(teller);

@@ -2,11 +2,13 @@
 
 use super::children::{Ended, Owner};
 use super::command::Runnable;
-use super::script::{self, Script};
+use super::script::{self, LastRun, Script};
+use super::shortage::{not_started, Lack};
 use super::track::{Kind, Sense, Tracker};
 use super::{Daemon, Object};
 use crate::config::{ScriptUser, VrrpScript};
 use crate::sys::process::Exit;
+use crate::sys::shortage;
 use crate::vrrp::check::{Action, Check, Event};
 use crate::vrrp::reason::Span;
 use crate::vrrp::tracker::Verdict;
@@ -69,11 +71,18 @@ impl Daemon {
             Ok(runnable) => self
                 .children
                 .start(self.poll.registry(), self.now, owner, runnable, &[], &[])
-                .map_err(|error| error.to_string()),
+                .map_err(|error| {
+                    // What it would say is not known. That is a failure, too (`fall` is for those that
+                    // pass): nobody is to be MASTER because it can no longer look.
+                    if shortage::of(&error).is_some() {
+                        self.shortage.count(Lack::Script);
+                    }
+                    not_started(&error)
+                }),
             Err(error) => Err(error.clone()),
         };
         if let Err(error) = started {
-            self.check_result(script, false, error, String::new());
+            self.check_result(script, LastRun::failed(self.now, error));
         }
     }
 
@@ -81,7 +90,7 @@ impl Daemon {
         self.children.signal(Owner::Check(script), SIGTERM);
         let it = &mut self.scripts[script];
         let result = format!("timed out after {}", Span(it.check.settings().timeout));
-        if it.remember(self.now, false, result, String::new()) {
+        if it.remember(LastRun::failed(self.now, result)) {
             log::warn!("check {}: {}", it.name, it.last_result());
         }
     }
@@ -91,15 +100,22 @@ impl Daemon {
             // Whatever it says, it was us who ended it.
             return;
         }
-        let success = matches!(ended.exit, Exit::Code(0));
-        self.check_result(script, success, ended.exit.to_string(), ended.output);
+        let run = LastRun {
+            success: ended.exit == Exit::Code(0),
+            result: ended.exit.to_string(),
+            exit: ended.exit.code(),
+            took: Some(self.now.since(ended.started)),
+            output: ended.output,
+            at: self.now,
+        };
+        self.check_result(script, run);
     }
 
-    fn check_result(&mut self, script: usize, success: bool, result: String, output: String) {
-        let now = self.now;
+    fn check_result(&mut self, script: usize, run: LastRun) {
+        let success = run.success;
         let it = &mut self.scripts[script];
         // A corpse says nothing new: the timeout was the result.
-        if it.check.is_running() && it.remember(now, success, result, output) {
+        if it.check.is_running() && it.remember(run) {
             let level = if success { log::Level::Info } else { log::Level::Warn };
             log::log!(level, "check {}: {}", it.name, it.last_result());
         }

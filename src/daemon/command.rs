@@ -26,6 +26,9 @@ const SHELL: &str = "/bin/sh";
 /// Where programs are looked for if the environment does not say.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Commands that are remembered when many are made ready.
+const KEPT: usize = 16;
+
 /// A command that can be run.
 #[derive(Clone, Debug)]
 pub struct Runnable {
@@ -63,6 +66,17 @@ impl Runnable {
         Ok(runnable)
     }
 
+    /// A program with arguments that are known to be right, run by whoever runs vipd.
+    ///
+    /// # Errors
+    /// A sentence for a person.
+    pub fn of_program(path: &Path, arguments: &[std::ffi::OsString]) -> Result<Self, String> {
+        let word = |it: &std::ffi::OsString| CString::new(it.as_bytes());
+        let argv = arguments.iter().map(word).collect::<Result<_, _>>();
+        let argv = argv.map_err(|_| "a word cannot hold a NUL".to_owned())?;
+        Ok(Self { program: c_path(path)?, argv, identity: None, shell: false })
+    }
+
     /// The arguments with more at the end.
     #[must_use]
     pub fn argv_with(&self, more: &[&str]) -> Vec<CString> {
@@ -74,6 +88,13 @@ impl Runnable {
         }
         argv.extend(more.iter().filter_map(|word| CString::new(*word).ok()));
         argv
+    }
+
+    /// Whether it is the same program with the same arguments, run by the same user.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let who = |it: &Self| it.identity.as_ref().map(|it| (it.uid, it.gid));
+        (&self.program, &self.argv, who(self)) == (&other.program, &other.argv, who(other))
     }
 
     fn runs_as_root(&self) -> bool {
@@ -88,6 +109,44 @@ impl Runnable {
             CommandLine::Text(_) | CommandLine::Words(_) => None,
         };
         [program].into_iter().chain(behind).collect()
+    }
+}
+
+/// Commands made ready one after the other. Many instances have the same script: it is looked for
+/// once.
+#[derive(Debug)]
+pub struct Runnables<'a> {
+    /// Who runs what names nobody.
+    default: Option<&'a ScriptUser>,
+    known: Vec<(Command, Result<Runnable, String>)>,
+}
+
+impl<'a> Runnables<'a> {
+    /// Commands that name nobody are run by `default`.
+    #[must_use]
+    pub const fn new(default: Option<&'a ScriptUser>) -> Self {
+        Self { default, known: Vec::new() }
+    }
+
+    /// Who runs what names nobody.
+    #[must_use]
+    pub const fn default_user(&self) -> Option<&'a ScriptUser> {
+        self.default
+    }
+
+    /// As [`Runnable::new`].
+    ///
+    /// # Errors
+    /// A sentence for a person.
+    pub fn get(&mut self, command: &Command) -> Result<Runnable, String> {
+        if let Some((_, known)) = self.known.iter().find(|(known, _)| known == command) {
+            return known.clone();
+        }
+        let found = Runnable::new(command, self.default);
+        if self.known.len() < KEPT {
+            self.known.push((command.clone(), found.clone()));
+        }
+        found
     }
 }
 

@@ -5,6 +5,7 @@ use super::firewall::Firewall;
 use super::track::{Kind, Sense, Tracker};
 use super::{Daemon, Source};
 use crate::config::{Config, NoAcceptFailure, VrrpInstance};
+use crate::daemon::state::Legacy;
 use crate::vrrp::event::Action;
 use crate::vrrp::tracker::Verdict;
 use crate::wire::{Family, Priority};
@@ -57,13 +58,19 @@ impl Daemon {
     }
 
     /// Begins. `before_us`: there are virtual addresses already, so there may be rules as well.
-    pub(super) fn start_filter(&mut self, before_us: bool) -> io::Result<()> {
-        self.filter.firewall.start(before_us);
-        if let Some(fd) = self.filter.firewall.news_fd() {
-            self.watch(fd, Source::Nftables)?;
-        }
+    pub(super) fn start_filter(&mut self, before_us: bool, legacy: &Legacy) -> io::Result<()> {
+        self.filter.firewall.start(before_us, legacy.is_handed_over());
+        self.watch_filter()?;
         self.sense_filter();
         Ok(())
+    }
+
+    /// Hears of changes of the rules.
+    pub(super) fn watch_filter(&self) -> io::Result<()> {
+        match self.filter.firewall.news_fd() {
+            Some(fd) => self.watch(fd, Source::Nftables),
+            None => Ok(()),
+        }
     }
 
     /// Puts the rules for whoever becomes MASTER in place, or removes those of whoever no longer is.
@@ -100,7 +107,10 @@ impl Daemon {
     }
 
     /// Tells who depends on the rules how they stand, if that has changed.
-    fn sense_filter(&mut self) {
+    pub(super) fn sense_filter(&mut self) {
+        if self.filter.firewall.is_short() {
+            self.upkeep_soon();
+        }
         let Some(tracker) = self.filter.tracker else { return };
         let failure = self.filter.firewall.failure();
         let sense = Sense::Verdict(failure.map_or(Verdict::Up, |_| Verdict::Down));

@@ -2,7 +2,7 @@
 //! together is carried out in the turn that brought it about.
 
 use super::notify::{News, Told};
-use super::Daemon;
+use super::{Daemon, Happened};
 use crate::vrrp::event::{Action, Event};
 use crate::vrrp::group::{decide, Command, Stand};
 use crate::vrrp::reason::Span;
@@ -111,8 +111,19 @@ impl Daemon {
         let previous = std::mem::replace(&mut it.state, to);
         let why = format!("{}: {why}", self.instances[instance].name);
         log::info!("group {name}: {previous} -> {to}: {why}");
+        self.history.push(&Happened {
+            event: "group",
+            name,
+            from: previous.as_str().into(),
+            to: to.as_str().into(),
+            reason: &why,
+            peer: None,
+            late_by: None,
+        });
         let told = match to {
-            StateName::Init => Told::Stop,
+            StateName::Init if self.stopping.is_some() => Told::Stop,
+            // A reload has removed it, and all its instances.
+            StateName::Init => Told::State(StateName::Fault),
             StateName::Backup | StateName::Master | StateName::Fault => Told::State(to),
         };
         let priority = crate::wire::Priority(0);

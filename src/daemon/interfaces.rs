@@ -1,9 +1,9 @@
 //! What changes about interfaces and addresses, and what follows from it.
 
-use super::addresses::Restored;
+use super::addresses::{self, Restored};
 use super::announcer::Burst;
 use super::{Daemon, Object};
-use crate::sys::raw::RawSocket;
+use crate::sys::netns::is_still;
 use crate::vrrp::event::{Event, Link};
 use crate::vrrp::StateName;
 use crate::wire::announce::Announcement;
@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 impl Daemon {
     pub(super) fn read_link_events(&mut self) {
-        match self.links.drain_events() {
+        match self.links.drain_events(self.now) {
             Ok(more) => self.more_link_events = more,
             Err(error) => log::error!("cannot hear of changes of interfaces: {error}"),
         }
@@ -39,17 +39,29 @@ impl Daemon {
 
     /// What a crash has left on the interfaces goes before anything else happens.
     pub(super) fn remove_leftovers(&mut self) {
-        for vip in self.addresses.remove_leftovers(&mut self.links) {
-            let (link, address) = self.addresses.get(vip);
+        let left = self.addresses.remove_leftovers(&mut self.links);
+        self.tell_of_leftovers(&left);
+        self.addresses.flush(&mut self.links);
+    }
+
+    /// And before anybody goes on with it, what does not look as it should now.
+    pub(super) fn remove_misfits(&mut self) {
+        let left = self.addresses.remove_misfits(&mut self.links);
+        self.tell_of_leftovers(&left);
+    }
+
+    fn tell_of_leftovers(&self, left: &[usize]) {
+        for vip in left {
+            let (link, address) = self.addresses.get(*vip);
             let name = &self.links.get(link).name;
             log::warn!("removing {address} from {name}: an earlier run has left it there");
         }
-        self.addresses.flush(&mut self.links);
     }
 
     /// Looks at every interface of which something was heard.
     pub(super) fn refresh_links(&mut self) {
         let mut dirty = Vec::new();
+        self.clear_what_is_left();
         for link in 0..self.links.len() {
             if self.links.take_dirty(link) {
                 self.links.settle_as_it_is(self.now, link);
@@ -58,6 +70,7 @@ impl Daemon {
                 }
                 self.refresh_vmacs(link);
                 self.refresh_sockets(link);
+                self.duplicates.link_changed(link);
                 self.refresh_routers(link);
                 self.sense_interface(link);
                 self.sense_dev(link);
@@ -71,14 +84,16 @@ impl Daemon {
         }
         for link in dirty {
             self.restore_addresses(link);
+            self.announce_link_again(link);
         }
         if self.links.take_changed() {
-            self.set_routes_again();
+            self.routes_may_be_gone();
         }
     }
 
     pub(super) fn refresh_sockets(&mut self, link: usize) {
-        let (index, up) = (self.links.get(link).index, self.links.get(link).running);
+        let it = self.links.get(link);
+        let (index, up, births) = (it.index, it.running, it.births);
         for net in
             (0..self.nets.len()).filter(|net| self.nets[*net].link == link).collect::<Vec<_>>()
         {
@@ -88,14 +103,14 @@ impl Daemon {
                 Some(index) if it.socket.is_some() && it.ifindex == index => {
                     // The switch may have forgotten us while the link was down.
                     let came_up = up && !it.was_up && it.vmac.is_none();
-                    let socket = it.socket.as_ref().filter(|_| came_up);
-                    if let Err(error) = socket.map_or(Ok(()), RawSocket::rejoin) {
-                        log::debug!("cannot join the multicast group again: {error}");
+                    if came_up || it.births != births {
+                        it.rejoin();
                     }
                 }
                 Some(index) => self.open(net, index),
             }
-            self.nets[net].was_up = up;
+            (self.nets[net].was_up, self.nets[net].births) = (up, births);
+            self.tell_of_port(net);
         }
     }
 
@@ -110,11 +125,12 @@ impl Daemon {
         match watched {
             Ok(()) => it.open_failed = false,
             Err(error) => {
-                if !it.open_failed {
+                let is_there = is_still(&name, index);
+                if !it.open_failed && is_there {
                     log::error!("cannot open a socket on {name}: {error}; trying again");
                 }
                 it.close();
-                it.open_failed = true;
+                it.open_failed |= is_there;
                 self.upkeep_soon();
             }
         }
@@ -138,13 +154,14 @@ impl Daemon {
     }
 
     pub(super) fn refresh_router(&mut self, number: usize) {
-        let Self { routers, instances, links, addresses, nets, vmacs, .. } = self;
+        let Self { routers, instances, links, addresses, nets, vmacs, duplicates, .. } = self;
         let it = &mut routers[number];
         let own = it.link;
         let source = it.choose_source(links, |address| addresses.is_virtual(own, address));
         if source != it.core.source() {
             it.prepare_advert(source);
         }
+        duplicates.source_is(number, source);
         if it.core.family() == Family::V6 {
             for net in [Some(it.net), it.vmac.map(|vmac| vmac.net)].into_iter().flatten() {
                 nets[net].has_ipv6(source.is_some());
@@ -177,15 +194,24 @@ impl Daemon {
         if self.stopping.is_some() || self.links.get(link).index.is_none() {
             return;
         }
+        if let Some((other, ours)) = self.addresses.put_behind(link, &mut self.links) {
+            let name = &self.links.get(link).name;
+            log::info!("{other} came to {name} behind {ours}: putting it first");
+        }
         let mut bursts = Vec::new();
-        for (vip, restored) in self.addresses.restore(link, &mut self.links) {
+        for (vip, restored) in self.addresses.restore(self.now, link, &mut self.links) {
             let (link, address) = self.addresses.get(vip);
             let it = self.links.get(link);
+            let name = &it.name;
             match restored {
-                Restored::Again => {
-                    log::warn!("{address} has vanished from {}: putting it back", it.name);
+                Restored::Again(Some(often)) => {
+                    log::warn!("{address} has vanished from {name}: putting it back{often}");
                 }
-                Restored::AtLast => log::info!("{address} is on {} at last", it.name),
+                Restored::Again(None) => {}
+                Restored::AtLast => log::info!("{address} is on {name} at last"),
+                Restored::Replaced => log::warn!(
+                    "{address} on {name} is somebody else's now: using it, never removing it"
+                ),
             }
             let (Some(index), Some(mac)) = (it.index, it.mac) else { continue };
             let announcement = Announcement::new(mac, address, it.forwarding);
@@ -195,11 +221,19 @@ impl Daemon {
         for burst in &bursts {
             self.announcer.add(burst);
         }
-        self.announcer.flush();
+        self.flush_announcements();
+        if self.addresses.take_waits() {
+            self.upkeep_within(addresses::PAUSE);
+        }
     }
 
     pub(super) fn upkeep_soon(&mut self) {
-        self.upkeep_at = self.upkeep_at.min(self.now + RETRY);
+        self.upkeep_within(RETRY);
+    }
+
+    /// Something has to be looked after, at the latest when this has passed.
+    pub(super) fn upkeep_within(&mut self, span: Duration) {
+        self.upkeep_at = self.upkeep_at.min(self.now + span);
         self.touch(Object::Interfaces);
     }
 
@@ -208,8 +242,18 @@ impl Daemon {
         self.upkeep_at = self.now + UPKEEP;
         self.count_strangers();
         if self.links.is_stale() {
-            if let Err(error) = self.links.resync() {
-                log::error!("cannot read the interfaces and addresses: {error}");
+            match self.links.recover(self.now) {
+                Ok(()) => {
+                    self.unread_told = false;
+                    self.addresses.remove_again(&mut self.links);
+                    self.fib.remove_again(&self.links, self.addresses.batch());
+                }
+                Err(error) if std::mem::replace(&mut self.unread_told, true) => {
+                    log::debug!("cannot read the interfaces and addresses: {error}");
+                }
+                Err(error) => {
+                    log::error!("cannot read the interfaces and addresses: {error}; trying again");
+                }
             }
             self.refresh_links();
         }
@@ -228,7 +272,11 @@ impl Daemon {
         for link in 0..self.links.len() {
             self.restore_addresses(link);
         }
+        // Somebody may have removed it, and what is counted changes all the time.
+        self.state.refresh = true;
+        self.touch(super::Object::State);
         self.retry_filter();
+        self.retry_leases();
         self.set_routes_again();
         self.put_routes_back();
     }

@@ -8,29 +8,47 @@ mod build;
 mod checks;
 mod children;
 mod command;
+pub mod control;
+mod due;
+mod duplicate;
 mod fib;
 mod fifo;
 mod filter;
-mod firewall;
+pub(crate) mod firewall;
+mod ground;
 mod group;
-mod hmac;
+mod history;
+pub(crate) mod hmac;
 mod instance;
 mod interfaces;
-mod link;
+pub(crate) mod lease;
+pub(crate) mod link;
+pub mod load;
 mod net;
 mod notify;
 mod notifying;
+mod peers;
 mod pre;
 pub mod preflight;
 mod receive;
-mod router;
+mod reload;
+pub(crate) mod router;
 mod routes;
 mod script;
+mod send;
+mod shortage;
+mod source;
+mod stall;
+pub mod state;
 mod status;
+mod steer;
 mod stop;
+mod suspend;
 mod teller;
+mod told;
 mod track;
-mod transport;
+pub(crate) mod transport;
+pub mod upgrade;
 mod vmac;
 pub mod wheel;
 
@@ -47,24 +65,38 @@ use crate::vrrp::{check, StateName};
 use addresses::Addresses;
 use announcer::Announcer;
 use children::Children;
+use control::Control;
+use due::{Numbers, Object};
+use duplicate::Duplicates;
 use fib::Fib;
 use fifo::lines::Line;
 use fifo::Fifo;
 use filter::Filter;
 use group::Group;
+use history::{Happened, History};
 use instance::Instance;
+use lease::Lease;
 use link::Links;
+use load::Load;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll};
 use net::Net;
 use pre::Pres;
 use router::VirtualRouter;
 use routes::Fixed;
 use script::Script;
+use shortage::Shortage;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
+use source::Source;
+use stall::Stall;
+use state::file::StateFile;
+use state::Legacy;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::Path;
 use std::time::Duration;
+use steer::Steering;
+use suspend::Sleep;
 use teller::Teller;
 use track::file::Files;
 use track::ping::Echoes;
@@ -72,6 +104,7 @@ use track::probe::Probe;
 use track::processes::Processes;
 use track::route::Routes;
 use track::Tracker;
+use upgrade::Upgrade;
 use vmac::Vmacs;
 use wheel::Wheel;
 
@@ -80,116 +113,24 @@ const INBOX_SLOTS: usize = 16;
 /// The longest packet that is of interest: an IPv4 header with options, or 255 IPv6 addresses.
 const INBOX_SLOT: usize = crate::wire::advert::MAX_MESSAGE + 64;
 
-/// What a descriptor is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    Timer,
-    Signals,
-    LinkEvents,
-    LinkRequests,
-    Nftables,
-    RouteEvents,
-    /// Routes that are tracked.
-    TrackedRoutes,
-    /// Replies to `track_ping`, of IPv6 or not.
-    Echo(bool),
-    /// Tracked files.
-    Files,
-    /// What the kernel tells of processes.
-    Processes,
-    Net(usize),
-    /// A connection of `track_tcp`, by the number of its probe.
-    Tcp(usize),
-    /// A tracked process, by its number.
-    Process(u32),
-    /// A FIFO, by its number.
-    Fifo(usize),
-    /// With the whole token: the children share theirs out themselves.
-    Child(usize),
-}
-
-impl Source {
-    /// A token holds the kind in its upper octet, and below it which one.
-    const KIND: usize = 24;
-    /// The first token of the children.
-    const CHILD: usize = 3 << Self::KIND;
-
-    const fn token(self) -> Token {
-        Token(match self {
-            Self::Timer => 0,
-            Self::Signals => 1,
-            Self::LinkEvents => 2,
-            Self::LinkRequests => 3,
-            Self::Nftables => 4,
-            Self::RouteEvents => 5,
-            Self::TrackedRoutes => 6,
-            Self::Echo(false) => 7,
-            Self::Echo(true) => 8,
-            Self::Files => 9,
-            Self::Processes => 10,
-            Self::Net(net) => 1 << Self::KIND | net,
-            Self::Tcp(probe) => 2 << Self::KIND | probe,
-            Self::Process(pid) => 4 << Self::KIND | pid as usize,
-            Self::Fifo(fifo) => 5 << Self::KIND | fifo,
-            Self::Child(token) => token,
-        })
-    }
-
-    const fn of(token: Token) -> Self {
-        let index = token.0 & ((1 << Self::KIND) - 1);
-        match (token.0 >> Self::KIND, index) {
-            (0, 0) => Self::Timer,
-            (0, 1) => Self::Signals,
-            (0, 2) => Self::LinkEvents,
-            (0, 3) => Self::LinkRequests,
-            (0, 4) => Self::Nftables,
-            (0, 5) => Self::RouteEvents,
-            (0, 6) => Self::TrackedRoutes,
-            (0, 9) => Self::Files,
-            (0, 10) => Self::Processes,
-            (0, echo) => Self::Echo(echo == 8),
-            (1, net) => Self::Net(net),
-            (2, probe) => Self::Tcp(probe),
-            // The kernel's largest number of a process has 22 bits.
-            (4, pid) => Self::Process(pid as u32),
-            (5, fifo) => Self::Fifo(fifo),
-            _ => Self::Child(token.0),
-        }
-    }
-}
-
-/// What has a deadline. The wheel knows each by a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Object {
-    Router(usize),
-    Notify(usize),
-    Check(usize),
-    Probe(usize),
-    /// An interface that has changed, and does not count as changed yet.
-    Link(usize),
-    TrackedRoutes,
-    Files,
-    Processes,
-    Interfaces,
-    Vmacs,
-    /// Scripts that run before addresses move.
-    Pres,
-    Fifos,
-    Stop,
-}
-
-/// The first number of each kind of [`Object`]; virtual routers begin with 0.
-#[derive(Clone, Copy, Debug, Default)]
-struct Numbers {
-    notify: usize,
-    check: usize,
-    probe: usize,
-    single: usize,
-    link: usize,
+/// What a daemon starts with, beside its configuration.
+pub struct Start<'a> {
+    /// The run directory.
+    pub run_directory: &'a Path,
+    /// The descriptor of the locked pid file.
+    pub lock: RawFd,
+    /// Where the control socket is to be.
+    pub socket: &'a Path,
+    /// What another vipd has handed over.
+    pub legacy: Option<Legacy>,
 }
 
 /// The daemon at work.
 pub struct Daemon {
+    /// Where the configuration comes from.
+    load: Load,
+    /// The one that is in force.
+    config: Config,
     poll: Poll,
     timer: TimerFd,
     /// When the timerfd fires; `None` once it has.
@@ -200,11 +141,17 @@ pub struct Daemon {
     touched: Vec<Object>,
     /// This turn's time.
     now: Instant,
+    /// Tells whether the machine was suspended.
+    sleep: Sleep,
     links: Links,
     /// More events of interfaces may be waiting than one turn takes.
     more_link_events: bool,
     addresses: Addresses,
     filter: Filter,
+    lease: Lease,
+    /// What the next run needs if this one is killed.
+    state: StateFile,
+    upgrade: Upgrade,
     fib: Fib,
     /// Tells which routes and rules are removed; there are none without it.
     fib_events: Option<fib::Watch>,
@@ -236,6 +183,7 @@ pub struct Daemon {
     tracked_routes: Routes,
     files: Files,
     processes: Processes,
+    duplicates: Duplicates,
     numbers: Numbers,
     children: Children,
     announcer: Announcer,
@@ -247,24 +195,49 @@ pub struct Daemon {
     check_actions: Vec<check::Action>,
     /// When the interfaces are looked after next, whatever happens.
     upkeep_at: Instant,
+    stall: Stall,
     /// We are stopping, and wait for scripts until this moment.
     stopping: Option<Instant>,
-    /// The configuration file, if parts of it were skipped (`--lenient`), and how many.
-    skipped: Option<(String, usize)>,
+    shortage: Shortage,
+    /// The interfaces could not be read, and that was said.
+    unread_told: bool,
+    /// The log is watched, because lines wait for it.
+    log_watched: bool,
+    /// How much of the configuration file was skipped (`--lenient`).
+    skipped: usize,
+    /// The configuration is to be read anew, at this moment at the latest.
+    reload_by: Option<Instant>,
+    control: Control,
+    history: History,
+    steering: Steering,
+    /// Runs of checks that somebody has asked for, so far.
+    tries: usize,
+    /// When we began.
+    started: Instant,
 }
 
 impl Daemon {
     /// Opens every descriptor and starts every virtual router. The configuration has passed
-    /// [`preflight::check`]; the report is what was said about it.
+    /// [`preflight::check`]; the report is what was said about it. No other daemon has the run
+    /// directory.
     ///
     /// # Errors
     /// What the system refuses.
-    pub fn new(config: &Config, report: &Report) -> io::Result<Self> {
+    pub fn new(
+        load: Load,
+        config: Config,
+        report: &Report,
+        Start { run_directory, lock, socket, legacy }: Start<'_>,
+    ) -> io::Result<Self> {
         signalfd::ignore(SIGPIPE)?;
         // Who started us may have left it ignored; then nobody could tell how a script has ended.
         signalfd::restore(SIGCHLD)?;
+        legacy.iter().for_each(upgrade::take_limits);
+        shortage::begin();
         let signals = SignalFd::new(&[SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2])?;
         let mut daemon = Self {
+            load,
+            config: Config::default(),
             poll: Poll::new()?,
             timer: TimerFd::new()?,
             armed: None,
@@ -272,10 +245,14 @@ impl Daemon {
             wheel: Wheel::default(),
             touched: Vec::new(),
             now: now(),
+            sleep: Sleep::begin(),
             links: Links::open()?,
             more_link_events: false,
             addresses: Addresses::default(),
             filter: Filter::default(),
+            lease: Lease::new(run_directory),
+            state: StateFile::new(run_directory),
+            upgrade: Upgrade::new(lock),
             fib: Fib::default(),
             fib_events: None,
             more_route_events: false,
@@ -299,6 +276,7 @@ impl Daemon {
             tracked_routes: Routes::default(),
             files: Files::default(),
             processes: Processes::default(),
+            duplicates: Duplicates::default(),
             numbers: Numbers::default(),
             children: Children::new(Source::CHILD),
             announcer: Announcer::open()?,
@@ -306,16 +284,31 @@ impl Daemon {
             pending: Vec::new(),
             actions: Vec::with_capacity(16),
             check_actions: Vec::with_capacity(4),
-            upkeep_at: Instant::ZERO,
+            // Not the beginning of time: whoever looks at it would find us very late.
+            upkeep_at: now(),
+            stall: Stall::default(),
             stopping: None,
-            skipped: (report.skipped() > 0).then(|| (report.file().to_owned(), report.skipped())),
+            shortage: Shortage::default(),
+            unread_told: false,
+            log_watched: false,
+            skipped: report.skipped(),
+            reload_by: None,
+            control: Control::new(socket),
+            history: History::open(run_directory),
+            steering: Steering::open(run_directory),
+            tries: 0,
+            started: now(),
         };
         daemon.watch(daemon.timer.as_raw_fd(), Source::Timer)?;
         daemon.watch(daemon.signals.as_raw_fd(), Source::Signals)?;
         daemon.watch(daemon.links.events_fd(), Source::LinkEvents)?;
         daemon.watch(daemon.links.requests_fd(), Source::LinkRequests)?;
-        daemon.build(config);
-        daemon.begin(&config.global_defs)?;
+        daemon.build(&config);
+        daemon.make_room_in_log();
+        daemon.remember_start(legacy.is_some());
+        daemon.begin(&config.global_defs, legacy)?;
+        daemon.config = config;
+        daemon.open_control();
         Ok(daemon)
     }
 
@@ -324,14 +317,22 @@ impl Daemon {
     }
 
     /// Looks at the world, and begins.
-    fn begin(&mut self, globals: &GlobalDefs) -> io::Result<()> {
+    fn begin(&mut self, globals: &GlobalDefs, legacy: Option<Legacy>) -> io::Result<()> {
         self.links.probe_rights()?;
+        let legacy = legacy.or_else(|| self.find_legacy()).unwrap_or_default();
+        self.look_for_addresses_of(&legacy);
         self.links.resync()?;
         self.now = now();
-        let before_us = self.addresses.any_there(&self.links);
+        let memories = self.memories(&legacy);
+        self.adopt_names(&legacy, &memories);
+        self.adopt_handed(&legacy);
+        let before_us = legacy.is_left() || self.addresses.any_there(&self.links);
         self.sweep_vmacs();
+        self.remove_misfits();
+        let new = self.adopt_addresses(&memories);
         self.remove_leftovers();
-        self.start_filter(before_us)?;
+        self.start_filter(before_us, &legacy)?;
+        self.start_leases(before_us, &legacy);
         self.begin_routes()?;
         self.refresh_links();
         self.start_checks();
@@ -341,14 +342,19 @@ impl Daemon {
         self.start_files()?;
         self.start_processes()?;
         let after_boot = Instant::ZERO + globals.vrrp_delay_after_boot;
-        let deaf_until = after_boot.max(self.now + globals.vrrp_startup_delay);
+        let deaf_until = match legacy.is_handed_over() {
+            true => Instant::ZERO,
+            false => after_boot.max(self.now + globals.vrrp_startup_delay),
+        };
         if deaf_until > self.now {
             let span = Span(deaf_until.since(self.now));
             log::info!("all instances stay BACKUP for {span}, and listen to nobody so long");
         }
-        for router in 0..self.routers.len() {
-            self.feed(router, Event::Startup { deaf_until });
-        }
+        self.begin_or_go_on(&legacy, &memories, deaf_until);
+        self.perform();
+        self.announce_new(&new);
+        self.lease_anew();
+        self.upkeep_at = self.now;
         self.touch(Object::Interfaces);
         self.finish_turn();
         Ok(())
@@ -361,46 +367,74 @@ impl Daemon {
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         while !self.stopped() {
-            self.turn(&mut events)?;
+            self.turn(&mut events, None)?;
+            // Only now: the events of a turn know things by their old numbers.
+            if self.reload_is_timely() {
+                self.reload_begins();
+                let result = self.reload(&mut events);
+                self.reload_ended(&result);
+            }
+            if let Some(file) = self.take_diff() {
+                let result = self.diff(file, &mut events);
+                self.tell_diff(result);
+            }
+            if self.upgrade_is_timely() {
+                self.hand_over(&mut events);
+            }
+        }
+        self.last_words();
+        if self.control.keep {
+            self.keep_everything();
+            return Ok(());
         }
         self.filter.firewall.remove();
+        self.end_leases();
+        self.state.remove();
         Ok(())
     }
 
-    /// One turn of the loop. Packets come before timers, always: a process that was stopped or
+    /// One turn of the loop; `wait` for events so long at most.
+    ///
+    /// Packets come before timers, always: a process that was stopped or
     /// starved must hear what it missed before it concludes that nobody spoke.
-    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
+    fn turn(&mut self, events: &mut Events, wait: Option<Duration>) -> io::Result<()> {
         let more = self.more_link_events || self.more_route_events;
         let backlog = more || self.nets.iter().any(|net| net.backlog);
-        let at_once = backlog || self.files.backlog || self.processes.backlog();
-        match self.poll.poll(events, at_once.then_some(Duration::ZERO)) {
+        let at_once =
+            backlog || self.files.backlog || self.processes.backlog() || self.control.more;
+        match self.poll.poll(events, self.longest_sleep(at_once, wait)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Err(_) => return Ok(()),
             Ok(()) => {}
         }
         self.now = now();
-        for event in events.iter() {
-            self.drain(Source::of(event.token()));
-        }
+        self.wake_up();
+        self.drain_all(events)?;
         if backlog {
             self.receive_backlog();
         }
+        self.children.go_on(self.poll.registry(), self.now);
         self.go_on_sensing();
         self.refresh_links();
+        self.hear_claims();
         self.put_routes_back();
         self.fire_timers();
         self.finish_turn();
+        self.go_on_logging();
         Ok(())
     }
 
-    fn drain(&mut self, source: Source) {
+    fn ready(&mut self, source: Source) {
         match source {
             // Not read: arming it anew resets it, and an edge-triggered poll does not mind.
             Source::Timer => self.armed = None,
+            // At the end of the turn, as lines may wait without it.
+            Source::Log => {}
             Source::Signals => self.read_signals(),
             Source::LinkEvents => self.read_link_events(),
             Source::LinkRequests => self.read_refusals(),
             Source::Nftables => self.read_nftables(),
+            Source::Leases => self.read_leases(),
             Source::RouteEvents => self.read_route_events(),
             Source::TrackedRoutes => self.read_tracked_routes(),
             Source::Echo(ipv6) => self.echo_ready(ipv6),
@@ -410,6 +444,9 @@ impl Daemon {
             Source::Net(net) => self.receive(net),
             Source::Tcp(probe) => self.tcp_ready(probe),
             Source::Fifo(fifo) => self.fifo_writable(fifo),
+            Source::Ears(ears) => self.duplicates.ready(ears),
+            Source::Control => self.accept_clients(),
+            Source::Client(slot) => self.client_ready(slot),
             Source::Child(token) => self.child_ready(token),
         }
     }
@@ -435,18 +472,26 @@ impl Daemon {
                 Object::Vmacs => self.vmacs.due(self.now),
                 Object::Pres => self.pres_due(),
                 Object::Fifos => self.fifos_due(),
+                Object::Control => self.clients_due(),
+                Object::Steering => self.steering_due(),
+                Object::Duplicates => self.duplicates_due(),
+                // At the end of the turn.
+                Object::Lease | Object::State => {}
+                Object::Upgrade => self.upgrade_overdue(),
                 Object::Stop => self.stop_overdue(),
             }
         }
     }
 
     fn router_due(&mut self, router: usize) {
+        let late_by = self.routers[router].core.deadline().map(|at| self.now.since(at));
+        self.routers[router].late_by = late_by;
         let it = &self.routers[router];
         if it.core.state() == StateName::Backup {
             let vmac = it.vmac;
-            self.receive(it.net);
+            self.hear_out(it.net);
             if let Some(vmac) = vmac {
-                self.receive(vmac.net);
+                self.hear_out(vmac.net);
             }
             self.hurry(router);
         }
@@ -455,7 +500,14 @@ impl Daemon {
 
     /// Performs what was decided, and files the deadlines.
     fn finish_turn(&mut self) {
+        self.look_up();
         self.perform();
+        self.settle_duplicates();
+        self.tell_of_stall();
+        self.history.save(self.now);
+        self.serve_clients();
+        self.renew_leases();
+        self.keep_state();
         if self.links.is_stale() {
             self.upkeep_soon();
         }
@@ -469,88 +521,7 @@ impl Daemon {
         // A moment at which nothing is due any more costs a wake-up: off it, if it is near.
         let wrong = |armed| earliest < armed || wheel::is_near(self.now, armed, earliest);
         if self.armed.is_none_or(wrong) {
-            match self.timer.arm(earliest.as_nanos()) {
-                Ok(()) => self.armed = Some(earliest),
-                Err(error) => log::error!("cannot arm the timer: {error}"),
-            }
-        }
-    }
-
-    fn number(&self, object: Object) -> usize {
-        let Numbers { notify, check, probe, single, link } = self.numbers;
-        match object {
-            Object::Router(router) => router,
-            Object::Notify(teller) => notify + teller,
-            Object::Check(script) => check + script,
-            Object::Probe(number) => probe + number,
-            Object::Link(number) => link + number,
-            Object::Interfaces => single,
-            Object::Vmacs => single + 1,
-            Object::Stop => single + 2,
-            Object::TrackedRoutes => single + 3,
-            Object::Files => single + 4,
-            Object::Processes => single + 5,
-            Object::Pres => single + 6,
-            Object::Fifos => single + 7,
-        }
-    }
-
-    fn object(&self, number: usize) -> Object {
-        let Numbers { notify, check, probe, single, link } = self.numbers;
-        match number {
-            _ if number < notify => Object::Router(number),
-            _ if number < check => Object::Notify(number - notify),
-            _ if number < probe => Object::Check(number - check),
-            _ if number < single => Object::Probe(number - probe),
-            _ if number == single => Object::Interfaces,
-            _ if number == single + 1 => Object::Vmacs,
-            _ if number == single + 2 => Object::Stop,
-            _ if number == single + 3 => Object::TrackedRoutes,
-            _ if number == single + 4 => Object::Files,
-            _ if number == single + 5 => Object::Processes,
-            _ if number == single + 6 => Object::Pres,
-            _ if number == single + 7 => Object::Fifos,
-            _ => Object::Link(number - link),
-        }
-    }
-
-    /// Numbers all that can have a deadline.
-    fn set_numbers(&mut self) {
-        let notify = self.routers.len();
-        let check = notify + self.tellers.len();
-        let probe = check + self.scripts.len();
-        let single = probe + self.probes.len();
-        let link = single + 8;
-        self.numbers = Numbers { notify, check, probe, single, link };
-        // Interfaces that are named later have no delay.
-        self.wheel.grow(link + self.links.len());
-    }
-
-    fn deadline(&self, object: Object) -> Option<Instant> {
-        match object {
-            Object::Router(router) => self.routers[router].core.deadline(),
-            Object::Notify(teller) => self.tellers[teller].notifying.map(|it| it.deadline),
-            // When we stop, nothing is checked any more.
-            Object::Check(_)
-            | Object::Probe(_)
-            | Object::TrackedRoutes
-            | Object::Files
-            | Object::Processes
-                if self.stopping.is_some() =>
-            {
-                None
-            }
-            Object::Probe(probe) => self.probes[probe].check.deadline(),
-            Object::Link(link) => self.links.settles_at(link),
-            Object::TrackedRoutes => self.tracked_routes.due_at(),
-            Object::Files => self.files.due_at(),
-            Object::Processes => self.processes.due_at(),
-            Object::Check(script) => self.scripts[script].check.deadline(),
-            Object::Interfaces => Some(self.upkeep_at),
-            Object::Vmacs => self.vmacs.deadline(),
-            Object::Pres => self.pres_due_at(),
-            Object::Fifos => self.fifos_due_at(),
-            Object::Stop => self.stopping,
+            self.arm(earliest);
         }
     }
 

@@ -1,10 +1,12 @@
 //! The sockets of one interface and family, for all virtual routers on it.
 
+use super::peers::Peers;
 use crate::sys::raw::{Instruction, Options, Outbox, RawSocket};
 use crate::vrrp::statistics::Statistics;
 use crate::wire::{Family, Vrid, PROTOCOL, TRAFFIC_CLASS, TTL};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 
 /// No virtual router has this VRID.
 const NOBODY: u16 = u16::MAX;
@@ -33,6 +35,10 @@ pub struct Net {
     pub strangers: Option<RawSocket>,
     /// Index of the interface that the sockets belong to.
     pub ifindex: u32,
+    /// The `births` of the interface when the groups were joined.
+    pub births: u32,
+    /// It was said that the interface is a port.
+    pub port_told: bool,
     /// The interface was up when it was last looked at.
     pub was_up: bool,
     /// The interface has had no link-local address since the sockets were opened.
@@ -43,10 +49,16 @@ pub struct Net {
     pub backlog: bool,
     /// What was refused and belongs to no instance.
     pub statistics: Statistics,
+    /// Who speaks for VRIDs that are not ours.
+    pub strangers_heard: Peers,
     /// Drops of the strangers' socket that were counted already.
     strangers_dropped: u32,
     /// The advertisements of this turn.
     pub outbox: Outbox,
+    /// The virtual router of each of them.
+    pub senders: Vec<usize>,
+    /// Virtual routers whose last adverts were refused.
+    pub in_vain: usize,
     /// Sending has failed, and that was said.
     pub send_failed: bool,
     /// Opening has failed, and that was said.
@@ -68,13 +80,18 @@ impl Net {
             socket: None,
             strangers: None,
             ifindex: 0,
+            births: 0,
+            port_told: false,
             was_up: false,
             lost_ipv6: false,
             routers: [NOBODY; 256],
             backlog: false,
             statistics: Statistics::default(),
+            strangers_heard: Peers::default(),
             strangers_dropped: 0,
             outbox: Outbox::default(),
+            senders: Vec::new(),
+            in_vain: 0,
             send_failed: false,
             open_failed: false,
             send_errors: 0,
@@ -127,6 +144,59 @@ impl Net {
         Ok(())
     }
 
+    /// Takes over the sockets of the one that was in its place before a reload, and what waits in
+    /// them.
+    pub fn inherit(&mut self, old: &mut Self) {
+        let same = self.bitmap() == old.bitmap();
+        self.ifindex = old.ifindex;
+        self.was_up = old.was_up;
+        (self.births, self.port_told) = (old.births, old.port_told);
+        self.lost_ipv6 = old.lost_ipv6;
+        self.backlog = old.backlog;
+        self.statistics = std::mem::take(&mut old.statistics);
+        self.strangers_heard = std::mem::take(&mut old.strangers_heard);
+        self.strangers_dropped = old.strangers_dropped;
+        (self.send_failed, self.open_failed) = (old.send_failed, old.open_failed);
+        self.send_errors = old.send_errors;
+        // An address that need not be there has to be allowed when the socket is made.
+        if self.free_source && !old.free_source {
+            return;
+        }
+        (self.socket, self.strangers) = (old.socket.take(), old.strangers.take());
+        let filters = [(&self.socket, true), (&self.strangers, false)];
+        let attached = filters.iter().filter(|_| !same).try_for_each(|(socket, ours)| {
+            let filter = self.filter(*ours);
+            socket.as_ref().map_or(Ok(()), |socket| socket.attach_filter(&filter))
+        });
+        if let Err(error) = attached {
+            log::error!("cannot change a filter: {error}; opening the sockets anew");
+            self.close();
+        }
+    }
+
+    /// Takes over sockets that another vipd has opened for the same.
+    ///
+    /// # Errors
+    /// What the kernel says of the filter.
+    pub fn adopt(
+        &mut self,
+        socket: OwnedFd,
+        strangers: Option<OwnedFd>,
+        ifindex: u32,
+        up: bool,
+    ) -> io::Result<()> {
+        let socket = RawSocket::of_fd(socket, self.group, ifindex);
+        socket.attach_filter(&self.filter(true))?;
+        let strangers = strangers.map(|fd| RawSocket::of_fd(fd, self.group, ifindex));
+        if let Some(strangers) = &strangers {
+            strangers.attach_filter(&self.filter(false))?;
+            self.strangers_dropped = strangers.dropped();
+        }
+        (self.socket, self.strangers) = (Some(socket), strangers);
+        (self.ifindex, self.was_up) = (ifindex, up);
+        Ok(())
+    }
+
     /// Whether the interface has a link-local address. When it gets one again, the groups are joined
     /// again: an interface that IPv6 has left forgets them.
     pub fn has_ipv6(&mut self, now: bool) {
@@ -134,8 +204,17 @@ impl Net {
         if !(lost && now) {
             return;
         }
-        for socket in [&self.socket, &self.strangers].into_iter().flatten() {
-            if let Err(error) = socket.rejoin() {
+        self.rejoin();
+    }
+
+    /// Joins the multicast group again, so that the switches hear of it anew. First both sockets leave
+    /// it: on an interface that has forgotten its groups the second would else leave it for the first,
+    /// and on any other nobody would hear of it.
+    pub fn rejoin(&self) {
+        let sockets = || [&self.socket, &self.strangers].into_iter().flatten();
+        sockets().for_each(RawSocket::leave);
+        for socket in sockets() {
+            if let Err(error) = socket.join() {
                 log::debug!("cannot join the multicast group again: {error}");
             }
         }

@@ -12,6 +12,8 @@ pub enum Told {
     State(StateName),
     /// The daemon stops.
     Stop,
+    /// A reload has removed the instance, and `notify_deleted` is to be told.
+    Deleted,
     /// A MASTER has heard one of lower rank. Not a state: what follows may replace it, and it replaces
     /// nothing.
     LowerPriority,
@@ -24,6 +26,7 @@ impl Told {
         match self {
             Self::State(state) => state.as_str(),
             Self::Stop => "STOP",
+            Self::Deleted => "DELETED",
             Self::LowerPriority => "MASTER_RX_LOWER_PRI",
         }
     }
@@ -107,7 +110,8 @@ impl Queue {
     }
 
     /// A newer state waits.
-    fn overtakes(&self) -> bool {
+    #[must_use]
+    pub fn overtakes(&self) -> bool {
         self.waiting.as_ref().is_some_and(|news| news.told != Told::LowerPriority)
     }
 

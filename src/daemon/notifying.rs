@@ -2,9 +2,11 @@
 
 use super::children::{Ended, Owner};
 use super::notify::{News, Script};
+use super::shortage::{not_started, Lack, RETRY};
 use super::teller::{keyword, Notifying};
 use super::{Daemon, Object};
 use crate::sys::process::Exit;
+use crate::sys::shortage;
 use crate::vrrp::check::KILL_DELAY;
 use crate::vrrp::reason::Span;
 use signal_hook::consts::{SIGKILL, SIGTERM};
@@ -41,7 +43,7 @@ impl Daemon {
     }
 
     /// Starts the next script, unless addresses have to move or somebody's scripts to end before.
-    fn start_teller(&mut self, teller: usize) {
+    pub(super) fn start_teller(&mut self, teller: usize) {
         if self.moves_are_held(teller) {
             return;
         }
@@ -55,7 +57,8 @@ impl Daemon {
         }
     }
 
-    /// Starts a script, or the next if there is none of the kind or it cannot be started.
+    /// Starts a script, or the next if there is none of the kind or it cannot be started; if something
+    /// has run out, a moment later: the last state is always told.
     fn run_notify(&mut self, teller: usize, news: News, script: Script) {
         let mut next = Some((news, script));
         while let Some((news, script)) = next.take() {
@@ -82,11 +85,28 @@ impl Daemon {
             self.children.start(registry, self.now, owner, runnable, arguments, &variables);
         let (now, keyword) = (self.now, keyword(news.told, script));
         let it = &mut self.tellers[teller];
+        let waited = it.again_at.take().is_some();
         match started {
             Ok(()) => {
+                if waited {
+                    log::info!("{}: {keyword} for {state} could be started at last", it.name);
+                }
                 log::debug!("{}: {keyword} started for {state}", it.name);
                 let deadline = now + it.scripts.timeout;
                 it.notifying = Some(Notifying { deadline, terminated: false });
+                self.touch(Object::Notify(teller));
+                true
+            }
+            Err(error) if shortage::of(&error).is_some() => {
+                self.shortage.count(Lack::Script);
+                if !waited {
+                    let why = not_started(&error);
+                    log::error!(
+                        "{}: {keyword} for {state}: {why}; trying again every second",
+                        it.name
+                    );
+                }
+                it.again_at = Some(now + RETRY);
                 self.touch(Object::Notify(teller));
                 true
             }
@@ -94,6 +114,20 @@ impl Daemon {
                 log::error!("{}: {keyword} for {state} was not run: {error}", it.name);
                 false
             }
+        }
+    }
+
+    /// Tries again to start a script, or a newer one.
+    fn notify_again(&mut self, teller: usize) {
+        let queue = &mut self.tellers[teller].queue;
+        let next = if queue.overtakes() { queue.done() } else { queue.current() };
+        let next = next.map(|(news, script)| (news.clone(), script));
+        match next {
+            Some((news, script)) => self.run_notify(teller, news, script),
+            None => self.tellers[teller].again_at = None,
+        }
+        if self.tellers[teller].queue.is_idle() {
+            self.start_after(teller);
         }
     }
 
@@ -126,6 +160,10 @@ impl Daemon {
     /// A script takes too long.
     pub(super) fn notify_overdue(&mut self, teller: usize) {
         let it = &mut self.tellers[teller];
+        if it.again_at.is_some() {
+            self.notify_again(teller);
+            return;
+        }
         let Some(notifying) = &mut it.notifying else { return };
         if notifying.terminated {
             self.children.signal(Owner::Notify(teller), SIGKILL);
@@ -162,7 +200,9 @@ impl Daemon {
                 Exit::Code(0) => log::info!("{name}: {what} for {state}: done in {took}{said}"),
                 _ => log::warn!("{name}: {what} for {state}: {} after {took}{said}", ended.exit),
             }
+            self.tell_notified(teller, what, ended);
         }
+        let it = &mut self.tellers[teller];
         let next = it.queue.end().map(|(news, script)| (news.clone(), script));
         match next {
             Some((news, script)) => self.run_notify(teller, news, script),
@@ -170,6 +210,8 @@ impl Daemon {
         }
         if self.tellers[teller].queue.is_idle() {
             self.start_after(teller);
+            // Whoever is told twice, because we are killed before that is written, is told the truth.
+            self.state.refresh = true;
         }
     }
 
@@ -182,12 +224,17 @@ impl Daemon {
     }
 
     pub(super) fn child_ready(&mut self, token: usize) {
-        let Some(ended) = self.children.ready(self.poll.registry(), token) else { return };
+        let Some(ended) = self.children.ready(self.poll.registry(), self.now, token) else {
+            return;
+        };
         match ended.owner {
             Owner::Check(script) => self.check_ended(script, ended),
             Owner::Notify(teller) => self.notify_ended(teller, &ended),
             Owner::Pre(hook) => self.pre_ended(hook, &ended),
             Owner::Fifo(fifo) => self.fifo_script_ended(fifo, &ended),
+            Owner::Upgrade => self.rehearsal_ended(&ended),
+            Owner::Try(number) => self.try_ended(number, &ended),
+            Owner::Nobody => {}
         }
     }
 }

@@ -7,10 +7,11 @@
 //! longer than a peer waits for adverts, and no more once somebody else advertises.
 
 use super::children::{Ended, Owner};
-use super::command::Runnable;
+use super::command::{Runnable, Runnables};
 use super::notify::{News, Told};
+use super::shortage::Lack;
 use super::{Daemon, Object};
-use crate::config::{Notify, ScriptUser};
+use crate::config::{Config, Notify, VrrpInstance};
 use crate::sys::process::Exit;
 use crate::vrrp::check::KILL_DELAY;
 use crate::vrrp::event::Action;
@@ -80,9 +81,9 @@ struct Held {
 }
 
 impl Pre {
-    fn new(name: &str, from: &Notify, user: Option<&ScriptUser>) -> Self {
-        let hook = |command: &Option<crate::config::Command>| {
-            let ready = command.as_ref().map(|command| Runnable::new(command, user)).transpose();
+    fn new(name: &str, from: &Notify, runnables: &mut Runnables<'_>) -> Self {
+        let mut hook = |command: &Option<crate::config::Command>| {
+            let ready = command.as_ref().map(|command| runnables.get(command)).transpose();
             let script = ready.unwrap_or_else(|error| {
                 log::error!("{name}: notify script: {error}");
                 None
@@ -112,15 +113,48 @@ pub struct Moves {
     pub dropped: Vec<(usize, Action)>,
 }
 
+impl Pres {
+    /// Takes over from those before a reload: what runs, and what waits for it, with its new numbers.
+    /// Returns what nothing is to be waited for any more.
+    pub fn inherit(
+        &mut self,
+        old: Self,
+        instances: &[Option<usize>],
+        routers: &[Option<usize>],
+    ) -> Vec<(usize, Action)> {
+        let mut free = Vec::new();
+        for (number, before) in old.of.into_iter().enumerate() {
+            let heir = instances.get(number).copied().flatten();
+            let heir = heir.and_then(|heir| self.of.get_mut(heir));
+            let held = before.held.into_iter().filter_map(|held| {
+                Some(Held { router: routers.get(held.router).copied().flatten()?, ..held })
+            });
+            match heir {
+                Some(heir) => {
+                    heir.held = held.collect();
+                    for (hook, before) in heir.hooks.iter_mut().zip(&before.hooks) {
+                        hook.running = before.running;
+                    }
+                }
+                None => free.extend(held.flat_map(|held| {
+                    let router = held.router;
+                    held.actions.into_iter().map(move |action| (router, action))
+                })),
+            }
+        }
+        self.ready = old.ready;
+        free
+    }
+}
+
 impl Daemon {
     /// Makes the scripts of all instances ready.
-    pub(super) fn add_pres(&mut self, config: &crate::config::Config) {
-        let user = config.global_defs.script_user.as_ref();
+    pub(super) fn add_pres(&mut self, config: &Config, runnables: &mut Runnables<'_>) {
         let instances = &config.vrrp_instance;
         let has = |it: &Notify| it.notify_master_pre.is_some() || it.notify_backup_pre.is_some();
         if instances.iter().any(|it| has(&it.notify)) {
-            self.pres.of =
-                instances.iter().map(|it| Pre::new(&it.name, &it.notify, user)).collect();
+            let pre = |it: &VrrpInstance| Pre::new(&it.name, &it.notify, runnables);
+            self.pres.of = instances.iter().map(pre).collect();
         }
     }
 
@@ -251,7 +285,9 @@ impl Daemon {
     fn patience(&self, router: usize, all: &[(usize, Action)]) -> Option<Duration> {
         let (_, _, reason) = self.change(router, all)?;
         match reason {
-            Reason::Shutdown | Reason::Fault(Fault::Tracker(_) | Fault::Group) => {}
+            Reason::Shutdown
+            | Reason::Drained
+            | Reason::Fault(Fault::Tracker(_) | Fault::Group) => {}
             Reason::Fault(
                 Fault::InterfaceMissing
                 | Fault::InterfaceDown
@@ -266,6 +302,7 @@ impl Daemon {
             | Reason::HigherPriority { .. }
             | Reason::GreaterAddress { .. }
             | Reason::Stalled { .. }
+            | Reason::Suspended { .. }
             | Reason::GroupBackup
             | Reason::Recovered(_) => return None,
         }
@@ -316,6 +353,7 @@ impl Daemon {
                 true
             }
             Err(error) => {
+                self.shortage.count(Lack::Script);
                 log::error!("{name}: {} was not run: {error}", which.keyword());
                 false
             }
@@ -355,6 +393,11 @@ impl Daemon {
         if !self.pres.of.is_empty() {
             self.let_move(|_, held| (held.router, held.which) == (router, Which::Backup));
         }
+    }
+
+    /// Nothing waits any more of what these virtual routers want done.
+    pub(super) fn let_these_move(&mut self, routers: &[usize]) {
+        self.let_move(|_, held| routers.contains(&held.router));
     }
 
     /// Nothing waits any more.

@@ -2,8 +2,9 @@
 
 use super::announcer::Burst;
 use super::link::{Link, Links};
+use super::peers::Peers;
 use super::transport::Transport;
-use crate::config::{V3Checksum, VrrpInstance};
+use crate::config::{V3Checksum, VipLease, VrrpInstance};
 use crate::vrrp::group::Stand;
 use crate::vrrp::router::Router;
 use crate::vrrp::settings::{Election, Garp, Settings};
@@ -11,6 +12,7 @@ use crate::wire::advert::{ChecksumForm, Template};
 use crate::wire::announce::Announcement;
 use crate::wire::{Family, Version};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// A virtual router and all that belongs to it. An instance has one for each family.
 pub struct VirtualRouter {
@@ -34,6 +36,8 @@ pub struct VirtualRouter {
     /// What keeps packets from its virtual addresses, by number in the firewall; empty if it takes
     /// them.
     pub no_accept: Vec<usize>,
+    /// What takes its virtual addresses away when we cannot; `None` is the best that there is.
+    pub lease: Option<VipLease>,
     /// What keeps reports of multicast groups off its virtual MAC address, by number in the firewall.
     pub no_reports: Option<usize>,
     /// Its routes, and then its rules, by number in their table.
@@ -47,6 +51,14 @@ pub struct VirtualRouter {
     pub templates: Vec<(IpAddr, Template)>,
     /// The announcements of its addresses.
     pub announcements: Vec<Burst>,
+    /// Who else speaks for it.
+    pub peers: Peers,
+    /// How long after its moment its timer was last heard of; until that was told.
+    pub late_by: Option<Duration>,
+    /// One of the adverts that are being sent was refused.
+    pub refused: bool,
+    /// One of its last adverts was refused.
+    pub sends_in_vain: bool,
 }
 
 /// The virtual MAC address of a virtual router.
@@ -175,10 +187,10 @@ impl VirtualRouter {
         let in_use = self.core.source();
         let owner = settings.priority == crate::wire::Priority::OWNER;
         let virtually = self.vmac.is_some_and(|vmac| vmac.sends);
+        // Whether an address is real is asked last: of a link with many virtual ones that takes long.
         candidates()
-            .filter(real)
-            .find(|address| Some(address.address) == in_use)
-            .or_else(|| candidates().filter(real).find(|address| !address.secondary))
+            .find(|address| Some(address.address) == in_use && real(address))
+            .or_else(|| candidates().find(|address| !address.secondary && real(address)))
             .or_else(|| candidates().find(real))
             .or_else(|| candidates().find(|address| owner && !address.ours))
             .map(|address| address.address)

@@ -5,6 +5,10 @@ use super::{Daemon, Source};
 use crate::config::{Config, VrrpInstance};
 use crate::wire::Family;
 use std::net::IpAddr;
+use std::time::Duration;
+
+/// How often all routes are asked for again because of changes that may not concern them.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What is there while we run, by number.
 #[derive(Debug, Default)]
@@ -60,19 +64,16 @@ impl Daemon {
     }
 
     /// What a crash has left goes, and what is static comes. From now on we hear what is removed.
+    /// What somebody wants who goes on as MASTER stays.
     pub(super) fn begin_routes(&mut self) -> std::io::Result<()> {
-        match fib::remove_leftovers() {
+        match fib::remove_leftovers(|message| self.fib.is_wanted(message)) {
             Ok((0, 0)) => {}
             Ok((routes, rules)) => log::warn!(
                 "removing {routes} routes and {rules} rules: an earlier run has left them there"
             ),
             Err(error) => log::error!("cannot look for routes that a crash has left: {error}"),
         }
-        if !self.fib.is_empty() {
-            let watch = Watch::open(self.fib.protocols())?;
-            self.watch(watch.fd(), Source::RouteEvents)?;
-            self.fib_events = Some(watch);
-        }
+        self.watch_routes()?;
         for vip in &self.fixed.addresses {
             self.addresses.acquire(*vip, &mut self.links);
         }
@@ -80,6 +81,16 @@ impl Daemon {
             self.fib.acquire(*number, &self.links, self.addresses.batch());
         }
         self.addresses.flush(&mut self.links);
+        Ok(())
+    }
+
+    /// Hears of routes and rules that are removed, if there are any of ours.
+    pub(super) fn watch_routes(&mut self) -> std::io::Result<()> {
+        if !self.fib.is_empty() {
+            let watch = Watch::open(self.fib.protocols())?;
+            self.watch(watch.fd(), Source::RouteEvents)?;
+            self.fib_events = Some(watch);
+        }
         Ok(())
     }
 
@@ -122,11 +133,24 @@ impl Daemon {
         self.addresses.flush(&mut self.links);
     }
 
+    /// Something has changed, perhaps far away: that may have taken routes along. A flood of such news
+    /// is no reason to ask again each time.
+    pub(super) fn routes_may_be_gone(&mut self) {
+        if self.fib.is_empty() {
+            return;
+        }
+        if self.fib.was_set_within(AGAIN, self.now) {
+            self.upkeep_within(AGAIN);
+        } else {
+            self.set_routes_again();
+        }
+    }
+
     /// Asks for all routes and rules that are wanted: interfaces or addresses have changed, and
     /// nobody says which routes that took along.
     pub(super) fn set_routes_again(&mut self) {
         if self.stopping.is_none() && !self.fib.is_empty() {
-            self.fib.set_again(&self.links, self.addresses.batch());
+            self.fib.set_again(self.now, &self.links, self.addresses.batch());
             self.addresses.flush(&mut self.links);
         }
     }

@@ -30,10 +30,22 @@ pub struct LastRun {
     pub success: bool,
     /// `exit 1`, `killed by SIGTERM`, `timed out after 2.00 s`, or why it could not be started.
     pub result: String,
+    /// Its exit status, if it has ended by itself.
+    pub exit: Option<i32>,
+    /// How long it has run, if it was started.
+    pub took: Option<Duration>,
     /// The last line that it printed.
     pub output: String,
     /// When it ended.
     pub at: Instant,
+}
+
+impl LastRun {
+    /// A failure without an exit status.
+    #[must_use]
+    pub fn failed(at: Instant, result: String) -> Self {
+        Self { success: false, result, exit: None, took: None, output: String::new(), at }
+    }
 }
 
 impl Script {
@@ -48,15 +60,9 @@ impl Script {
     }
 
     /// Remembers how a run ended; true if it ended otherwise than the one before.
-    pub fn remember(
-        &mut self,
-        now: Instant,
-        success: bool,
-        result: String,
-        output: String,
-    ) -> bool {
-        let news = self.last.as_ref().is_none_or(|last| last.result != result);
-        self.last = Some(LastRun { success, result, output, at: now });
+    pub fn remember(&mut self, run: LastRun) -> bool {
+        let news = self.last.as_ref().is_none_or(|last| last.result != run.result);
+        self.last = Some(run);
         news
     }
 }

@@ -11,7 +11,8 @@ impl Daemon {
     /// configuration is not all used.
     pub(super) fn log_status(&mut self) {
         self.count_strangers();
-        if let Some((file, skipped)) = &self.skipped {
+        if self.skipped > 0 {
+            let (file, skipped) = (&self.load.file, self.skipped);
             log::info!(
                 "status: {file} is used without what is wrong in it (--lenient): {skipped} skipped"
             );
@@ -19,6 +20,7 @@ impl Daemon {
         for instance in 0..self.instances.len() {
             self.log_instance(instance);
         }
+        self.log_duplicates();
         for group in &self.groups {
             if let Some(name) = &group.name {
                 let members = group.instances.iter().map(|member| &self.instances[*member]);
@@ -27,6 +29,7 @@ impl Daemon {
                 log::info!("status: group {name}: {}: {}", group.state, members.join(", "));
             }
         }
+        self.log_leases();
         for script in &self.scripts {
             let verdict = in_words(script.check.verdict());
             log::info!("status: check {}: {verdict}, {}", script.name, script.last_result());
@@ -44,6 +47,11 @@ impl Daemon {
                 Sense::Number(number) => number.to_string(),
             };
             log::info!("status: {}: {verdict}, {says}", tracker.label());
+        }
+        let lacks = self.lacks().filter(|(_, count)| *count > 0);
+        let shortage: String = lacks.map(|(name, count)| format!(" {name} {count}")).collect();
+        if !shortage.is_empty() {
+            log::info!("status: shortage:{shortage}");
         }
         for net in self.nets.iter().filter(|net| net.vmac.is_none()) {
             let name = &self.links.get(net.link).name;
@@ -64,13 +72,14 @@ impl Daemon {
                 Some(heard) => format!(", MASTER is {} with {}", heard.address, heard.priority),
                 None => String::new(),
             };
+            let drained = if router.is_drained() { ", drained," } else { "" };
             log::info!(
-                "status: {name}: {} for {} ({}), priority {} of {}{master}",
+                "status: {name}: {}{drained} for {} ({}), priority {} of {}{master}",
                 router.state(),
                 Span(self.now.since(it.since)),
                 it.reason,
                 router.effective_priority(),
-                router.settings().priority,
+                it.priority,
             );
             log::info!("status: {name}:{}", counters(router.statistics()));
         }

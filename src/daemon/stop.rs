@@ -1,9 +1,9 @@
 //! Signals, and the way to a clean end.
 
 use super::children::Owner;
-use super::{Daemon, Object};
+use super::{Daemon, Happened, Object};
 use crate::vrrp::event::Event;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::low_level::signal_name;
 use std::time::Duration;
 
@@ -32,19 +32,21 @@ impl Daemon {
                 self.stop_overdue();
             }
             SIGTERM | SIGINT => self.stop(name),
-            SIGHUP => log::warn!(
-                "SIGHUP: this version cannot reload; the configuration stays as it is. \
-                 Restart vipd to use the new one"
-            ),
+            SIGHUP if self.stopping.is_some() => log::info!("{name}: no use for it while stopping"),
+            SIGHUP => self.want_reload(),
             SIGUSR1 => self.log_status(),
+            SIGUSR2 => self.want_upgrade(),
             _ => log::info!("{name}: no use for it"),
         }
     }
 
     /// Resigns wherever we are MASTER, takes the addresses off, and lets the scripts know.
-    fn stop(&mut self, name: &str) {
+    pub(super) fn stop(&mut self, name: &str) {
         log::info!("{name}: stopping");
+        self.history.push(&Happened::daemon("stopping", name));
         self.stopping = Some(self.now + STOP_TIMEOUT);
+        // Who is killed while scripts are waited for has resigned all the same.
+        self.state.remove();
         self.touch(Object::Stop);
         self.touch(Object::Fifos);
         for router in 0..self.routers.len() {
@@ -73,8 +75,21 @@ impl Daemon {
         self.stopping = Some(crate::vrrp::time::Instant::ZERO);
     }
 
+    /// The end of a run whose state the next one takes over, as if this one had been killed: scripts
+    /// that are running end with us.
+    pub(super) fn keep_everything(&mut self) {
+        self.history.push(&Happened::daemon("stopping", "addresses and states stay"));
+        self.history.save(self.now);
+        let lines = self.state_lines();
+        self.state.write(self.now, &lines, super::now);
+        self.state.beat(self.now);
+    }
+
     /// All is done that was to be done before the end.
     pub(super) fn stopped(&mut self) -> bool {
+        if self.control.keep {
+            return true;
+        }
         let Some(until) = self.stopping else { return false };
         let late = self.now >= until;
         let told = self.tellers.iter().all(|it| it.queue.is_idle()) && self.pres_are_idle();

@@ -6,6 +6,12 @@ pub fn monotonic() -> u64 {
     nanoseconds(&read(libc::CLOCK_MONOTONIC))
 }
 
+/// Nanoseconds of CLOCK_BOOTTIME: the same, but it goes on while the machine is suspended.
+#[must_use]
+pub fn boottime() -> u64 {
+    nanoseconds(&read(libc::CLOCK_BOOTTIME))
+}
+
 /// A moment in nanoseconds. One before 1970 is nonsense, but no reason to panic.
 pub(super) fn nanoseconds(time: &libc::timespec) -> u64 {
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
@@ -34,7 +40,7 @@ pub fn realtime() -> (i64, u32) {
 
 fn read(clock: libc::clockid_t) -> libc::timespec {
     let mut time = timespec(0, 0);
-    // SAFETY: `time` is writable; both clocks always exist, so the call cannot fail.
+    // SAFETY: `time` is writable; these clocks always exist, so the call cannot fail.
     unsafe { libc::clock_gettime(clock, &mut time) };
     time
 }
@@ -86,6 +92,8 @@ mod tests {
     fn time_passes() {
         let before = monotonic();
         assert!(before > 0 && monotonic() >= before);
+        // It began when the other did, and never stands still.
+        assert!(boottime() >= before);
         assert!(realtime().0 > 1_700_000_000);
         assert!(local_time(realtime().0).year >= 2024);
     }
@@ -109,6 +117,41 @@ mod tests {
         let time = local_time(1_750_000_000);
         let got = [time.year, time.month, time.day, time.hour, time.minute, time.second];
         assert_eq!(got.as_slice(), wanted);
+    }
+
+    /// The clock of the day may be set by hours at any moment. What reads it: the time that a line of
+    /// the log begins with, the stamps of signed adverts, and how long ago a packet has arrived, which
+    /// is only believed within 5 ms.
+    #[test]
+    fn nothing_is_timed_by_the_clock_of_the_day() {
+        let mut readers = Vec::new();
+        let mut folders = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap();
+                let own = path.ends_with("sys/clock.rs") || path.ends_with("tests.rs");
+                let reads =
+                    ["realtime()", "SystemTime", "Instant::now", "CLOCK_REALTIME", "time(std"];
+                if !own && reads.iter().any(|word| code.contains(word)) {
+                    readers.push(path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_owned());
+                }
+            }
+        }
+        readers.sort();
+        let known = [
+            "src/control/peers.rs",
+            "src/daemon/history.rs",
+            "src/daemon/hmac.rs",
+            "src/daemon/receive.rs",
+            "src/log.rs",
+        ];
+        assert_eq!(readers, known.map(std::path::PathBuf::from));
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! What makes a process a daemon: the lock, the background.
 
-use super::{cvt, cvt_len, pipe, retry};
+use super::{clock, cvt, cvt_len, pipe, retry};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a lock is tried that somebody may be about to let go.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The name of this host up to its first dot, as the kernel has it.
 #[must_use]
@@ -14,12 +18,57 @@ pub fn short_name() -> String {
     name.trim_end().split('.').next().unwrap_or_default().to_owned()
 }
 
+/// The version of the kernel: 6 and 12 of `6.12.3-mine`. 0 and 0 if nobody knows.
+#[must_use]
+pub fn kernel_version() -> (u32, u32) {
+    version(&fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default())
+}
+
+fn version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|char: char| !char.is_ascii_digit());
+    let mut number = || numbers.next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    (number(), number())
+}
+
+/// Which run of the machine this is; `None` if the kernel does not say.
+#[must_use]
+pub fn boot_id() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim_end().to_owned()).filter(|id| !id.is_empty())
+}
+
+/// Opens a file for reading that is no link, and waits for nobody, whatever it is.
+///
+/// # Errors
+/// What the kernel says.
+pub fn open_plain(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
 /// A locked pid file. It is removed, and with that unlocked, when this is dropped.
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
     /// Holds the lock.
-    _file: File,
+    file: File,
+}
+
+impl Lock {
+    /// One that another program holds in this process: its descriptor was handed to us.
+    ///
+    /// # Errors
+    /// If there is no such descriptor.
+    pub fn handed_over(path: &Path, fd: RawFd) -> io::Result<Self> {
+        let file = File::from(super::exec::copy(fd)?);
+        Ok(Self { path: std::path::absolute(path)?, file })
+    }
+
+    /// Its descriptor.
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
 }
 
 impl Drop for Lock {
@@ -28,13 +77,14 @@ impl Drop for Lock {
     }
 }
 
-/// Makes a pid file, locks it and writes our process id. If somebody else holds the lock, `Err` has
-/// the process id that stands in the file. A file that a crash has left is locked by nobody.
+/// Makes a pid file, locks it and writes our process id. If somebody else holds the lock, and still
+/// does when `patience` has passed, `Err` has the process id that stands in the file. A file that a crash has left is locked by nobody.
 ///
 /// # Errors
 /// If the file cannot be made or locked.
-pub fn lock_file(path: &Path) -> io::Result<Result<Lock, Option<i32>>> {
+pub fn lock_file(path: &Path, patience: Duration) -> io::Result<Result<Lock, Option<i32>>> {
     let path = std::path::absolute(path)?;
+    let until = clock::monotonic().saturating_add(patience.as_nanos() as u64);
     loop {
         let mut file = File::options()
             .read(true)
@@ -45,6 +95,10 @@ pub fn lock_file(path: &Path) -> io::Result<Result<Lock, Option<i32>>> {
             .custom_flags(libc::O_NOFOLLOW)
             .open(&path)?;
         if !lock(&file)? {
+            if clock::monotonic() < until {
+                std::thread::sleep(LOOK);
+                continue;
+            }
             let mut text = String::new();
             let _ = file.take(32).read_to_string(&mut text);
             return Ok(Err(text.trim().parse().ok()));
@@ -55,7 +109,7 @@ pub fn lock_file(path: &Path) -> io::Result<Result<Lock, Option<i32>>> {
         }
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
-        return Ok(Ok(Lock { path, _file: file }));
+        return Ok(Ok(Lock { path, file }));
     }
 }
 
@@ -165,6 +219,17 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
+    #[test]
+    fn versions_are_read_as_far_as_they_are_numbers() {
+        for (release, is) in [("6.18.44-fc\n", (6, 18)), ("5.4", (5, 4)), ("6.12-rc1", (6, 12))] {
+            assert_eq!(version(release), is);
+        }
+        for nonsense in ["", "x.y", "99999999999.1"] {
+            assert_eq!(version(nonsense).0, 0, "{nonsense}");
+        }
+        assert_ne!(kernel_version(), (0, 0));
+    }
+
     fn scratch(name: &str) -> PathBuf {
         std::env::temp_dir().join(format!("vipd-host-{}-{name}", std::process::id()))
     }
@@ -173,13 +238,13 @@ mod tests {
     fn one_holds_the_lock_and_a_file_left_behind_is_no_lock() {
         let path = scratch("lock");
         fs::write(&path, "12345 and more that was left behind\n").unwrap();
-        let lock = lock_file(&path).unwrap().expect("left behind");
+        let lock = lock_file(&path, Duration::ZERO).unwrap().expect("left behind");
         let ours = std::process::id() as i32;
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{ours}\n"));
-        assert_eq!(lock_file(&path).unwrap().map(drop), Err(Some(ours)));
+        assert_eq!(lock_file(&path, Duration::ZERO).unwrap().map(drop), Err(Some(ours)));
         drop(lock);
         assert!(!path.exists());
-        drop(lock_file(&path).unwrap().expect("free again"));
+        drop(lock_file(&path, Duration::ZERO).unwrap().expect("free again"));
     }
 
     #[test]
@@ -187,13 +252,15 @@ mod tests {
         let path = scratch("gone");
         let mut file = Some(File::create(&path).unwrap());
         assert!(lock(file.as_ref().unwrap()).unwrap());
-        assert_eq!(lock_file(&path).unwrap().map(drop), Err(None));
-        file.take();
-        // Children that other tests start at this moment hold a copy of it until they execute.
-        let patience = Instant::now() + Duration::from_secs(10);
-        while lock_file(&path).unwrap().is_err() {
-            assert!(Instant::now() < patience, "not released");
-        }
+        assert_eq!(lock_file(&path, Duration::ZERO).unwrap().map(drop), Err(None));
+        // It goes a moment later. Children that other tests start then hold a copy until they execute.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(3 * LOOK);
+                file.take();
+            });
+            drop(lock_file(&path, Duration::from_secs(10)).unwrap().expect("it is released"));
+        });
         assert!(!path.exists());
     }
 
@@ -201,7 +268,7 @@ mod tests {
     fn a_pid_file_is_no_link() {
         let path = scratch("link");
         std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-        let error = lock_file(&path).unwrap_err();
+        let error = lock_file(&path, Duration::ZERO).unwrap_err();
         fs::remove_file(&path).unwrap();
         assert_eq!(error.raw_os_error(), Some(libc::ELOOP));
     }

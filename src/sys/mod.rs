@@ -7,11 +7,15 @@
 
 pub mod clock;
 pub mod connect;
+pub mod exec;
 pub mod fifo;
 pub mod file;
 pub mod host;
 pub mod icmp;
+pub mod ifaddrs;
 pub mod inotify;
+pub mod limits;
+pub mod local;
 pub mod netlink;
 pub mod netns;
 pub mod packet;
@@ -19,9 +23,13 @@ pub mod proc_events;
 pub mod process;
 pub mod random;
 pub mod raw;
+pub mod shortage;
 pub mod signalfd;
+pub mod sniffer;
 mod socket;
+pub mod stderr;
 pub mod sysctl;
+pub mod terminal;
 #[cfg(test)]
 mod testnet;
 pub mod timerfd;
@@ -29,6 +37,7 @@ pub mod user;
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 /// -1 is an error, and errno says which.
 fn cvt(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -80,6 +89,24 @@ pub fn poll_readable(fd: BorrowedFd<'_>, timeout_ms: i32) -> io::Result<bool> {
     retry(|| cvt(unsafe { libc::poll(&mut poll, 1, timeout_ms) })).map(|ready| ready > 0)
 }
 
+/// Waits until one of several descriptors is readable, or at its end, but no longer than this: which
+/// of them are. An interruption lets the time begin anew.
+///
+/// # Errors
+/// What the kernel says.
+pub fn wait_readable<const N: usize>(
+    fds: [BorrowedFd<'_>; N],
+    timeout: Option<Duration>,
+) -> io::Result<[bool; N]> {
+    let events = libc::POLLIN;
+    let mut polls = fds.map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 });
+    let millis = |time: Duration| libc::c_int::try_from(time.as_millis());
+    let millis = timeout.map_or(-1, |time| millis(time).unwrap_or(libc::c_int::MAX));
+    // SAFETY: `polls` are N pollfds, writable until the call returns.
+    retry(|| cvt(unsafe { libc::poll(polls.as_mut_ptr(), N as libc::nfds_t, millis) }))?;
+    Ok(polls.map(|poll| poll.revents != 0))
+}
+
 /// A pipe, its reading end first; both ends block.
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut fds = [-1; 2];
@@ -91,7 +118,21 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn whoever_can_be_read_is_told() {
+        let (a, mut b) = UnixStream::pair().unwrap();
+        let (c, d) = UnixStream::pair().unwrap();
+        let look = || wait_readable([a.as_fd(), c.as_fd()], Some(Duration::ZERO)).unwrap();
+        assert_eq!(look(), [false, false]);
+        b.write_all(b"x").unwrap();
+        assert_eq!(wait_readable([a.as_fd(), c.as_fd()], None).unwrap(), [true, false]);
+        drop(d);
+        assert_eq!(look(), [true, true], "an end");
+    }
 
     #[test]
     fn a_socket_is_readable_once_something_is_in_it() {

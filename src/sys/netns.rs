@@ -1,4 +1,4 @@
-//! Network namespaces, for tests that make their own.
+//! Network namespaces: to look where a daemon is, and for tests that make their own.
 
 use super::cvt;
 use std::fs::File;
@@ -33,5 +33,16 @@ pub fn interface_index(name: &str) -> io::Result<u32> {
     match unsafe { libc::if_nametoindex(name.as_ptr()) } {
         0 => Err(io::Error::last_os_error()),
         index => Ok(index),
+    }
+}
+
+/// Whether an interface has this name and this index still. What is refused while it is renamed or
+/// goes away is no fault: news of that are on their way.
+#[must_use]
+pub fn is_still(name: &str, index: u32) -> bool {
+    match interface_index(name) {
+        Ok(is) => is == index,
+        // What else is wrong says nothing of it.
+        Err(error) => error.raw_os_error() != Some(libc::ENODEV),
     }
 }

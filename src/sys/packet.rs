@@ -1,8 +1,9 @@
 //! Ethernet frames, sent and captured.
 
 use super::clock::nanoseconds;
+use super::raw::Instruction;
 use super::socket::{self, Control};
-use super::{cvt, cvt_len, if_ready, retry};
+use super::{cvt, cvt_len, if_ready, retry, shortage};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -15,6 +16,15 @@ const SEND_BUFFER: libc::c_int = 1 << 20;
 /// A packet socket.
 #[derive(Debug)]
 pub struct PacketSocket(OwnedFd);
+
+/// What was not sent.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why the first of them was not.
+    pub error: io::Error,
+    /// How many.
+    pub frames: u32,
+}
 
 /// A frame that was captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +71,64 @@ impl PacketSocket {
         Ok(capture)
     }
 
-    /// Sends frames of one length that lie back to back. An incomplete last one is left out.
+    /// A socket that hears frames of one ethertype on one interface, of those only what the filter
+    /// lets through, and none that this host sends. `receive_buffer` is in bytes, as the kernel
+    /// counts: what does not fit is only counted, and wakes nobody.
     ///
     /// # Errors
-    /// The first refusal; what comes after it is not sent.
-    pub fn send(&self, ifindex: u32, frames: &[u8], frame_len: usize) -> io::Result<()> {
+    /// What the kernel says.
+    pub fn hear(
+        ifindex: u32,
+        ethertype: u16,
+        receive_buffer: usize,
+        filter: &[Instruction],
+    ) -> io::Result<Self> {
+        // Without a protocol it hears nothing until it is bound.
+        let socket = Self(socket::open(libc::AF_PACKET, libc::SOCK_RAW, 0)?);
+        let fd = &socket.0;
+        socket.attach_filter(filter)?;
+        socket::receive_buffer(fd, receive_buffer)?;
+        let (name, length) = address(ifindex, ethertype);
+        // SAFETY: `name` is readable for `length` bytes.
+        cvt(unsafe { libc::bind(fd.as_raw_fd(), std::ptr::from_ref(&name).cast(), length) })?;
+        Ok(socket)
+    }
+
+    /// Replaces the filter. Frames that wait already stay.
+    ///
+    /// # Errors
+    /// EINVAL if the program is not valid.
+    pub fn attach_filter(&self, filter: &[Instruction]) -> io::Result<()> {
+        socket::attach_filter(&self.0, filter)
+    }
+
+    /// How many frames did not fit the receive buffer since this was last asked; 0 if the kernel
+    /// does not tell.
+    #[must_use]
+    pub fn take_dropped(&self) -> u32 {
+        let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+        let mut length = mem::size_of_val(&statistics) as libc::socklen_t;
+        // SAFETY: `statistics` is writable for `length` bytes until the call returns.
+        let result = unsafe {
+            libc::getsockopt(
+                self.0.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                std::ptr::from_mut(&mut statistics).cast(),
+                &mut length,
+            )
+        };
+        cvt(result).map_or(0, |_| statistics.tp_drops)
+    }
+
+    /// Sends frames of one length that lie back to back. An incomplete last one is left out, and what
+    /// the kernel refuses. What it had no room for is tried a second time, at once.
+    ///
+    /// # Errors
+    /// The first refusal.
+    pub fn send(&self, ifindex: u32, frames: &[u8], frame_len: usize) -> Result<(), Refused> {
         let (mut name, name_length) = address(ifindex, 0);
+        let mut refused = None;
         if frame_len == 0 {
             return Ok(());
         }
@@ -86,18 +148,23 @@ impl PacketSocket {
                 header.msg_hdr.msg_iovlen = 1;
                 count += 1;
             }
-            self.send_batch(&mut headers[..count])?;
+            self.send_batch(&mut headers[..count], &mut refused);
         }
-        Ok(())
+        refused.map_or(Ok(()), Err)
     }
 
-    fn send_batch(&self, headers: &mut [libc::mmsghdr]) -> io::Result<()> {
-        let mut sent = 0;
-        while sent < headers.len() {
-            let rest = &mut headers[sent..];
-            sent += retry(|| socket::send_many(&self.0, rest, libc::MSG_DONTWAIT))?.max(1);
+    fn send_batch(&self, headers: &mut [libc::mmsghdr], refused: &mut Option<Refused>) {
+        let (mut next, mut tried) = (0, false);
+        while let Some(rest) = headers.get_mut(next..).filter(|rest| !rest.is_empty()) {
+            match retry(|| socket::send_many(&self.0, rest, libc::MSG_DONTWAIT)) {
+                Ok(sent) => (next, tried) = (next + sent.max(1), false),
+                Err(error) if !tried && shortage::is_momentary(&error) => tried = true,
+                Err(error) => {
+                    refused.get_or_insert(Refused { error, frames: 0 }).frames += 1;
+                    (next, tried) = (next + 1, false);
+                }
+            }
         }
-        Ok(())
     }
 
     /// The next captured frame; `None` if there is none.
@@ -138,7 +205,7 @@ impl AsFd for PacketSocket {
     }
 }
 
-fn address(ifindex: u32, protocol: u16) -> (libc::sockaddr_ll, libc::socklen_t) {
+pub(super) fn address(ifindex: u32, protocol: u16) -> (libc::sockaddr_ll, libc::socklen_t) {
     // SAFETY: all-zero is a valid sockaddr_ll.
     let mut name: libc::sockaddr_ll = unsafe { mem::zeroed() };
     name.sll_family = libc::AF_PACKET as _;
@@ -149,7 +216,7 @@ fn address(ifindex: u32, protocol: u16) -> (libc::sockaddr_ll, libc::socklen_t) 
 }
 
 /// The kernel's time stamp of a frame; 0 if there is none.
-fn time_of(header: &libc::msghdr) -> u64 {
+pub(super) fn time_of(header: &libc::msghdr) -> u64 {
     // SAFETY: the header is one that the kernel has filled in, its control memory is live.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(header) };
     while !next.is_null() {
@@ -223,12 +290,55 @@ mod tests {
         });
     }
 
+    /// A program that looks for a number at an offset, and lets that through.
+    fn only(at: u32, number: u32) -> Vec<Instruction> {
+        let op = |code, jt, jf, k| Instruction { code, jt, jf, k };
+        vec![op(0x30, 0, 0, at), op(0x15, 0, 1, number), op(0x06, 0, 0, 0xffff), op(0x06, 0, 0, 0)]
+    }
+
+    #[test]
+    fn ears_hear_what_the_filter_lets_through_and_count_what_does_not_fit() {
+        with_pair(|pair| {
+            pair.to_b();
+            let far = PacketSocket::hear(pair.b_index, 0x88b5, 4096, &only(14, 7)).unwrap();
+            let other = PacketSocket::hear(pair.b_index, 0x88b6, 4096, &only(14, 7)).unwrap();
+            pair.to_a();
+            let near = PacketSocket::hear(pair.a_index, 0x88b5, 4096, &only(14, 7)).unwrap();
+            let socket = PacketSocket::open().unwrap();
+            let mut buffer = [0; 100];
+            let send = |frames: &[u8]| socket.send(pair.a_index, frames, LEN).unwrap();
+            send(&frames(20));
+            assert!(poll_readable(far.as_fd(), 5000).unwrap());
+            let frame = far.receive(&mut buffer).unwrap().unwrap();
+            assert_eq!((frame.len, frame.outgoing, buffer[14]), (LEN, false, 7));
+            for deaf in [&far, &other, &near] {
+                assert_eq!(deaf.receive(&mut buffer).unwrap(), None);
+            }
+            assert_eq!(far.take_dropped(), 0);
+            far.attach_filter(&only(14, 8)).unwrap();
+            (0..100).for_each(|_| send(&frames(20)));
+            let mut heard = 0;
+            // What fits is there first; the last to come may still be on its way.
+            let mut dropped = 0;
+            while heard + dropped < 100 {
+                assert!(poll_readable(far.as_fd(), 5000).unwrap() || dropped > 0);
+                dropped += far.take_dropped();
+                while let Some(frame) = far.receive(&mut buffer).unwrap() {
+                    assert_eq!((frame.len, buffer[14]), (LEN, 8));
+                    heard += 1;
+                }
+            }
+            assert!(heard > 0 && dropped > 0, "{heard} {dropped}");
+            assert_eq!(heard + dropped, 100);
+        });
+    }
+
     #[test]
     fn what_cannot_be_sent_is_told() {
         with_pair(|pair| {
             let socket = PacketSocket::open().unwrap();
-            let error = socket.send(4711, &frames(3), LEN).unwrap_err();
-            assert_eq!(error.raw_os_error(), Some(libc::ENXIO));
+            let refused = socket.send(4711, &frames(3), LEN).unwrap_err();
+            assert_eq!((refused.error.raw_os_error(), refused.frames), (Some(libc::ENXIO), 3));
             for (bytes, len) in [(&[][..], LEN), (&[0; 13], LEN), (&frames(1), 0)] {
                 socket.send(pair.a_index, bytes, len).unwrap();
             }

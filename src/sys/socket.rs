@@ -58,6 +58,14 @@ pub(super) fn set<T: Copy>(fd: &OwnedFd, level: i32, name: i32, value: &T) -> io
     .map(drop)
 }
 
+/// The hardware address in what the kernel wrote, if it has six octets.
+pub(super) fn mac(name: &libc::sockaddr_ll) -> Option<[u8; 6]> {
+    match name.sll_addr {
+        [mac @ .., _, _] if name.sll_halen == 6 => Some(mac),
+        _ => None,
+    }
+}
+
 /// From now on it sends and hears through this interface alone.
 pub(super) fn bind_to_device(fd: &OwnedFd, interface: &str) -> io::Result<()> {
     // The kernel would cut off a name that is too long, and unbind for an empty one.

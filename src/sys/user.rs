@@ -71,7 +71,11 @@ fn passwd(user: &str) -> io::Result<Option<(Option<CString>, u32, u32)>> {
     Ok(found.or(number.map(|uid| (None, uid, uid))))
 }
 
-fn group_id(group: &str) -> io::Result<Option<u32>> {
+/// Looks up a group by name or number; `None` if there is none.
+///
+/// # Errors
+/// What the system says of looking it up.
+pub fn group_id(group: &str) -> io::Result<Option<u32>> {
     if let Ok(gid) = group.parse() {
         return Ok(Some(gid));
     }

@@ -61,6 +61,16 @@ pub struct AuthHmac {
     stale: i32,
 }
 
+/// What keeps the adverts of a virtual router in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// When we signed last.
+    pub signed: Stamp,
+    /// Whose adverts were taken, and how the last one was signed: who was heard last comes first.
+    /// No more than [`SENDERS`].
+    pub senders: Vec<(IpAddr, Stamp)>,
+}
+
 impl AuthHmac {
     /// The keys with their numbers, each of which is there once.
     #[must_use]
@@ -73,6 +83,19 @@ impl AuthHmac {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What has been signed and taken.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        Memory { signed: self.signed, senders: self.senders.clone() }
+    }
+
+    /// Whatever the keys are now: what was taken is not taken again, and we sign what is newer.
+    pub(super) fn resume(&mut self, memory: &Memory) {
+        self.signed = memory.signed;
+        self.senders.clear();
+        self.senders.extend(memory.senders.iter().take(SENDERS));
     }
 
     /// What the next advert is to be signed with, if it is. Without the key that we should sign with

@@ -7,6 +7,9 @@ use core::time::Duration;
 
 /// From SIGTERM to SIGKILL.
 pub const KILL_DELAY: Duration = Duration::from_secs(1);
+/// Who comes later than this for a timeout does not know whether the run was stuck, or had no more
+/// time than we had.
+const LATE: Duration = Duration::from_millis(100);
 
 /// What was asked of a check (`vrrp_script`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +76,14 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Run {
     None,
-    Running { timeout_at: Instant },
-    Terminated { kill_at: Instant },
+    Running {
+        timeout_at: Instant,
+        /// The timeout was put off.
+        excused: bool,
+    },
+    Terminated {
+        kill_at: Instant,
+    },
     Killed,
 }
 
@@ -111,6 +120,13 @@ impl Check {
         }
     }
 
+    /// What is held to be true until there are results that say otherwise.
+    pub fn presume(&mut self, verdict: Verdict) {
+        if !self.settings.gated {
+            self.tracker.set(verdict);
+        }
+    }
+
     /// What is held to be true now.
     #[must_use]
     pub const fn verdict(&self) -> Verdict {
@@ -140,7 +156,7 @@ impl Check {
     pub fn deadline(&self) -> Option<Instant> {
         let run = match self.run {
             Run::None | Run::Killed => None,
-            Run::Running { timeout_at } => Some(timeout_at),
+            Run::Running { timeout_at, .. } => Some(timeout_at),
             Run::Terminated { kill_at } => Some(kill_at),
         };
         [run, self.next_at, self.held_until].into_iter().flatten().min()
@@ -198,10 +214,15 @@ impl Check {
     }
 
     /// A timeout is a failure at the moment it expires; the verdict does not wait for the corpse.
+    /// Where we were not there at that moment, the run is given as long as we are late, once.
     fn escalate(&mut self, now: Instant, out: &mut Vec<Action>) {
         match self.run {
             Run::None | Run::Killed => {}
-            Run::Running { timeout_at } if now >= timeout_at => {
+            Run::Running { timeout_at, excused: false } if now.since(timeout_at) >= LATE => {
+                let timeout_at = now + now.since(timeout_at).min(KILL_DELAY);
+                self.run = Run::Running { timeout_at, excused: true };
+            }
+            Run::Running { timeout_at, .. } if now >= timeout_at => {
                 self.run = match self.settings.is_bodiless {
                     true => Run::None,
                     false => Run::Terminated { kill_at: now + KILL_DELAY },
@@ -218,14 +239,17 @@ impl Check {
     }
 
     /// A start that is due while the last run is still there is left out; if that run has timed
-    /// out already, it has failed once more.
+    /// out already, it has failed once more. Of several that were missed, one takes place; the
+    /// raster stays, or all checks would start in one instant ever after.
     fn start(&mut self, now: Instant, out: &mut Vec<Action>) {
         let Some(at) = self.next_at.filter(|at| now >= *at) else { return };
-        let next = at + self.settings.interval + core::mem::take(&mut self.phase);
-        self.next_at = Some(if next > now { next } else { now + self.settings.interval });
+        let interval = self.settings.interval;
+        let next = at + interval + core::mem::take(&mut self.phase);
+        self.next_at = Some(if next > now { next } else { on_raster(next, now, interval) });
         match self.run {
             Run::None => {
-                self.run = Run::Running { timeout_at: now + self.settings.timeout };
+                let timeout_at = now + self.settings.timeout;
+                self.run = Run::Running { timeout_at, excused: false };
                 out.push(Action::Run);
             }
             Run::Running { .. } => {}
@@ -261,6 +285,13 @@ impl Check {
         }
         self.tracker.set(verdict);
     }
+}
+
+/// The first moment of a raster that lies half an interval ahead at least.
+fn on_raster(moment: Instant, now: Instant, interval: Duration) -> Instant {
+    let passed = now.since(moment) + interval / 2;
+    let intervals = passed.as_nanos() / interval.as_nanos().max(1) + 1;
+    moment + interval * u32::try_from(intervals).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -329,6 +360,34 @@ mod tests {
         // What the corpse says does not count.
         assert_eq!(handle(&mut check, 2100, Event::Ended { success: true }), []);
         assert_eq!(check.verdict(), Verdict::Down);
+    }
+
+    /// Asleep for long enough to miss four starts: one takes place, the others stay where they were.
+    #[test]
+    fn missed_starts_become_one_and_the_raster_stays() {
+        for (wakes, next) in [(8_000, 10_500), (11_400, 12_500), (11_600, 14_500)] {
+            let mut check = started(SETTINGS);
+            handle(&mut check, 0, Event::Timer);
+            handle(&mut check, 1, Event::Ended { success: true });
+            assert_eq!(handle(&mut check, wakes, Event::Timer), [Action::Run]);
+            handle(&mut check, wakes + 1, Event::Ended { success: true });
+            assert_eq!(check.deadline(), Some(at(next)));
+        }
+    }
+
+    /// The whole machine stood still, and the run with it.
+    #[test]
+    fn a_run_that_slept_as_we_did_gets_a_little_longer_once() {
+        let mut check = started(SETTINGS);
+        handle(&mut check, 0, Event::Timer);
+        assert_eq!(handle(&mut check, 1300, Event::Timer), []);
+        assert_eq!(check.deadline(), Some(at(1600)));
+        assert_eq!(handle(&mut check, 1599, Event::Ended { success: true }).len(), 1);
+        assert_eq!(check.verdict(), Verdict::Up);
+        assert_eq!(handle(&mut check, 2500, Event::Timer), [Action::Run]);
+        assert_eq!(handle(&mut check, 60_000, Event::Timer), []);
+        assert_eq!(check.deadline(), Some(at(61_000)));
+        assert!(handle(&mut check, 61_000, Event::Timer).contains(&Action::Terminate));
     }
 
     /// As `track_tcp` and `track_ping` have it by default: the timeout is the interval.

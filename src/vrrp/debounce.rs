@@ -37,6 +37,11 @@ impl Debounce {
         Self { down_delay, up_delay, running: false, up: false, seen_up: false, settles_at: None }
     }
 
+    /// Goes on where another was, with its own delays: what waits, waits as long as was said before.
+    pub const fn inherit(&mut self, before: &Self) {
+        *self = Self { down_delay: self.down_delay, up_delay: self.up_delay, ..*before };
+    }
+
     /// Whether it counts as up.
     #[must_use]
     pub const fn is_up(&self) -> bool {

@@ -1,7 +1,9 @@
 //! What goes into a virtual router and what comes out.
 
+use super::duplicate::{Duplicate, Sighting};
 use super::group::Command;
 use super::reason::{Fault, Reason};
+use super::router::memory::Memory;
 use super::time::Instant;
 use super::tracker::Effect;
 use super::StateName;
@@ -53,6 +55,24 @@ pub enum Event<'a> {
     },
     /// What our group says.
     Group(Command),
+    /// The machine was suspended, and the clock of our timers has stood still.
+    Suspended {
+        /// For so long.
+        span: Duration,
+    },
+    /// A person wants another router to be MASTER: resign if MASTER, and stay away.
+    Drain {
+        /// Even if nobody takes over.
+        force: bool,
+    },
+    /// The usual election again.
+    EndDrain,
+    /// Another priority than the configuration's; not an owner's 255.
+    Priority(Priority),
+    /// Begin where another left off: in its state, without a word of it if it stays, but under our
+    /// settings. What is true of the link, the address and the trackers has been said before, and
+    /// what came out of that counts for nothing. Of use in INIT alone.
+    Resume(&'a Memory),
 }
 
 /// State of an interface.
@@ -190,11 +210,25 @@ pub enum Remark {
         /// How long nobody has been MASTER here, or only one that is weaker than we are.
         silent: Duration,
     },
-    /// We woke up too late for an advertisement; nobody has taken over meanwhile.
-    Late {
-        /// How late.
-        by: Duration,
+    /// We have resigned because we were drained, and nobody has taken over: that is over.
+    NobodyTookOver {
+        /// How long we have waited.
+        silent: Duration,
     },
+    /// We are drained, and nobody is MASTER.
+    DrainedAlone {
+        /// How long nobody was heard.
+        silent: Duration,
+    },
+    /// Somebody is there who should not be: who it is has to be found out.
+    Duplicate {
+        /// What is twofold.
+        kind: Duplicate,
+        /// Who.
+        source: IpAddr,
+    },
+    /// That is over.
+    Over(Sighting),
 }
 
 impl Remark {
@@ -210,12 +244,15 @@ impl Remark {
             Self::TwoOwners { .. } => first + 4,
             Self::DuplicateSource { .. } => first + 5,
             Self::Contest { .. } => first + 6,
-            Self::Late { .. } => first + 7,
-            Self::OtherFault(_) => first + 8,
-            Self::GroupWaits { .. } => first + 9,
-            Self::NotSigned { .. } => first + 10,
-            Self::ClockApart { .. } => first + 11,
-            Self::OneVersion { .. } => first + 12,
+            Self::OtherFault(_) => first + 7,
+            Self::GroupWaits { .. } => first + 8,
+            Self::NotSigned { .. } => first + 9,
+            Self::ClockApart { .. } => first + 10,
+            Self::OneVersion { .. } => first + 11,
+            Self::Duplicate { .. } => first + 12,
+            Self::Over(_) => first + 13,
+            Self::NobodyTookOver { .. } => first + 14,
+            Self::DrainedAlone { .. } => first + 15,
         }
     }
 }

@@ -4,12 +4,14 @@
 
 pub mod auth_hmac;
 pub mod check;
+pub mod conflict;
 pub mod debounce;
+pub mod duplicate;
 pub mod event;
 pub mod group;
 pub mod process;
 pub mod reason;
-mod remarks;
+pub mod remarks;
 pub mod router;
 pub mod settings;
 pub mod statistics;

@@ -75,6 +75,13 @@ pub enum Reason {
         /// How late our advertisement was.
         late: Duration,
     },
+    /// The machine was suspended for longer than a peer waits: somebody may have taken over.
+    Suspended {
+        /// For so long.
+        span: Duration,
+    },
+    /// A person wants another router to be MASTER.
+    Drained,
     /// Another member of the group has yielded to a MASTER.
     GroupBackup,
     /// Something is in the way.
@@ -84,6 +91,27 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The other router that has brought it about.
+    #[must_use]
+    pub const fn peer(self) -> Option<IpAddr> {
+        match self {
+            Self::MasterTimeout { master, .. } => master,
+            Self::Resigned { master }
+            | Self::Preempt { master, .. }
+            | Self::HigherPriority { master, .. }
+            | Self::GreaterAddress { master, .. }
+            | Self::Stalled { master, .. } => Some(master),
+            Self::Startup
+            | Self::Shutdown
+            | Self::Owner
+            | Self::Suspended { .. }
+            | Self::Drained
+            | Self::GroupBackup
+            | Self::Fault(_)
+            | Self::Recovered(_) => None,
+        }
+    }
+
     /// RFC 8347's `last-event`.
     #[must_use]
     pub const fn last_event(self) -> &'static str {
@@ -96,6 +124,8 @@ impl Reason {
             Self::HigherPriority { .. }
             | Self::GreaterAddress { .. }
             | Self::Stalled { .. }
+            | Self::Suspended { .. }
+            | Self::Drained
             | Self::GroupBackup => "higher-priority-backup",
             Self::Fault(Fault::InterfaceMissing | Fault::InterfaceDown | Fault::NoVirtualMac) => {
                 "interface-down"
@@ -124,6 +154,8 @@ impl Reason {
             | Self::HigherPriority { .. }
             | Self::GreaterAddress { .. }
             | Self::Stalled { .. }
+            | Self::Suspended { .. }
+            | Self::Drained
             | Self::GroupBackup
             | Self::Fault(_)
             | Self::Recovered(_) => "not-master",
@@ -156,6 +188,10 @@ impl fmt::Display for Reason {
             Self::Stalled { master, late } => {
                 write!(f, "we woke up {} late and {master} has taken over", Span(late))
             }
+            Self::Suspended { span } => {
+                write!(f, "the machine was suspended for {}: listening first", Span(span))
+            }
+            Self::Drained => f.write_str("drained"),
             Self::GroupBackup => f.write_str("another member of its group has yielded"),
             Self::Fault(fault) => fault.fmt(f),
             Self::Recovered(fault) => write!(f, "over: {fault}"),

@@ -9,13 +9,14 @@ use core::time::Duration;
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Which remarks have been made already.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Remarks {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarks {
     /// A bit for each [`Remark::number`].
-    made: u64,
+    pub made: u64,
     /// What is true of the packet at hand, and so must not be forgotten after it.
-    standing: u64,
-    forgot_at: Option<Instant>,
+    pub standing: u64,
+    /// When those that are not true any more were last forgotten.
+    pub forgot_at: Option<Instant>,
 }
 
 impl Remarks {

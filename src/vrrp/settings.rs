@@ -91,7 +91,43 @@ pub struct Garp {
     pub lower_prio_repeat: u8,
 }
 
+impl Default for Garp {
+    /// keepalived's defaults.
+    fn default() -> Self {
+        Self {
+            master_delay: Duration::from_secs(5),
+            master_repeat: 5,
+            master_refresh: Duration::ZERO,
+            master_refresh_repeat: 1,
+            lower_prio_delay: Duration::from_secs(5),
+            lower_prio_repeat: 5,
+        }
+    }
+}
+
 impl Settings {
+    /// Of VRRPv3 over IPv4, and else what is so by default: an advertisement a second, preemption.
+    #[must_use]
+    pub fn new(virtual_router_id: Vrid, priority: Priority, addresses: Vec<IpAddr>) -> Self {
+        Self {
+            family: Family::V4,
+            version: Version::V3,
+            virtual_router_id,
+            priority,
+            advert_int: Interval::SECOND,
+            preempt: true,
+            election: Election::default(),
+            grouped: false,
+            dont_track_primary: false,
+            fast_handover: true,
+            skip_check_adv_addr: false,
+            v3_checksum: None,
+            auth_pass: None,
+            addresses,
+            garp: Garp::default(),
+        }
+    }
+
     /// What all our advertisements have in common.
     #[must_use]
     pub fn fields(&self) -> Fields<'_> {
@@ -113,12 +149,14 @@ impl Settings {
     }
 
     /// Whether a version is spoken.
-    pub(super) fn speaks(&self, version: Version) -> bool {
+    #[must_use]
+    pub fn speaks(&self, version: Version) -> bool {
         version == self.version || self.election.both_versions
     }
 
     /// Our interval as an advertisement of a version says it: VRRPv2 knows whole seconds alone.
-    pub(super) fn interval_of(&self, version: Version) -> Interval {
+    #[must_use]
+    pub fn interval_of(&self, version: Version) -> Interval {
         match version {
             Version::V2 => self.advert_int.whole_seconds(),
             Version::V3 => self.advert_int,
@@ -136,18 +174,21 @@ impl Settings {
     }
 
     /// How long a router of this priority waits for a MASTER of this interval.
-    pub(super) fn master_down_interval(&self, ours: Priority, interval: Interval) -> Duration {
+    #[must_use]
+    pub fn master_down_interval(&self, ours: Priority, interval: Interval) -> Duration {
         let adverts = self.election.down_timer_adverts;
         timers::master_down_interval(self.version, adverts, ours, interval)
     }
 
     /// How long a router of this priority waits for a stronger one.
-    pub(super) fn skew_time(&self, ours: Priority, interval: Interval) -> Duration {
+    #[must_use]
+    pub fn skew_time(&self, ours: Priority, interval: Interval) -> Duration {
         timers::skew_time(self.version, ours, interval)
     }
 
-    /// V3-061: an owner always does.
-    pub(super) fn preempts(&self) -> bool {
+    /// Whether it takes over from a weaker MASTER. V3-061: an owner always does.
+    #[must_use]
+    pub fn preempts(&self) -> bool {
         self.preempt || self.is_owner()
     }
 
@@ -155,8 +196,12 @@ impl Settings {
         self.priority == Priority::OWNER
     }
 
-    /// The checks of RFC 9568 §7.1 and RFC 3768 §7.1 that need the configuration.
-    pub(super) fn accepts(&self, advert: &Advert<'_>, ours: Priority) -> Result<(), Discard> {
+    /// The checks of RFC 9568 §7.1 and RFC 3768 §7.1 that need the configuration. `ours`: our priority
+    /// with everything that trackers add and take.
+    ///
+    /// # Errors
+    /// The first check that failed.
+    pub fn accepts(&self, advert: &Advert<'_>, ours: Priority) -> Result<(), Discard> {
         if !self.speaks(advert.version) {
             return Err(Discard::Version);
         }
@@ -213,7 +258,8 @@ impl Settings {
     }
 
     /// Whether the list is ours, in any order.
-    pub(super) fn same_addresses(&self, theirs: &Addresses<'_>) -> bool {
+    #[must_use]
+    pub fn same_addresses(&self, theirs: &Addresses<'_>) -> bool {
         self.same_order(theirs)
             || theirs.len() == self.addresses.len()
                 && theirs.iter().all(|address| self.addresses.contains(&address))

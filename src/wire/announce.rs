@@ -8,29 +8,29 @@ pub const ARP_FRAME: usize = 42;
 /// Octets of an unsolicited neighbour advertisement with its Ethernet and IPv6 headers.
 pub const NEIGHBOUR_FRAME: usize = ETHERNET + IPV6 + ADVERTISEMENT;
 
-const BROADCAST: [u8; 6] = [0xff; 6];
-const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
+pub(super) const BROADCAST: [u8; 6] = [0xff; 6];
+pub(super) const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
 /// Ethernet, IPv4, address lengths 6 and 4, operation 1 (request).
-const ARP_REQUEST: [u8; 8] = [0, 1, 0x08, 0x00, 6, 4, 0, 1];
+pub(super) const ARP_REQUEST: [u8; 8] = [0, 1, 0x08, 0x00, 6, 4, 0, 1];
 
-const ETHERNET: usize = 14;
-const IPV6: usize = 40;
+pub(super) const ETHERNET: usize = 14;
+pub(super) const IPV6: usize = 40;
 /// The message (RFC 4861 §4.4) and its one option.
 const ADVERTISEMENT: usize = 24 + 8;
 /// All nodes of the link, as an address and on Ethernet (RFC 2464 §7).
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+pub(super) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const ALL_NODES_MAC: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
-const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
+pub(super) const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
 /// The only hop limit that neighbour discovery takes (RFC 4861 §7.1.2).
-const HOP_LIMIT: u8 = 255;
-const ICMPV6: u8 = 58;
-const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
+pub(super) const HOP_LIMIT: u8 = 255;
+pub(super) const ICMPV6: u8 = 58;
+pub(super) const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 const ROUTER: u8 = 0x80;
 const OVERRIDE: u8 = 0x20;
 /// Option 2, one unit of eight octets.
-const TARGET_LINK_LAYER_ADDRESS: [u8; 2] = [2, 1];
+pub(super) const TARGET_LINK_LAYER_ADDRESS: [u8; 2] = [2, 1];
 /// Where the checksum stands.
-const CHECKSUM: usize = ETHERNET + IPV6 + 2;
+pub(super) const CHECKSUM: usize = ETHERNET + IPV6 + 2;
 
 /// An announcement of either family, ready to be sent. Announcements of a family have one length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ pub fn neighbour_advertisement(
 }
 
 /// Puts parts into a frame one behind the other. They fit: the callers' sizes are constants.
-fn fill(frame: &mut [u8], parts: &[&[u8]]) {
+pub(super) fn fill(frame: &mut [u8], parts: &[&[u8]]) {
     let mut at = 0;
     for part in parts {
         frame[at..at + part.len()].copy_from_slice(part);

@@ -6,6 +6,7 @@
 pub mod advert;
 pub mod announce;
 pub mod checksum;
+pub mod claim;
 pub mod sha256;
 pub mod trailer;
 
@@ -312,6 +313,38 @@ impl Discard {
         Self::HmacStale,
         Self::HmacReplayed,
     ];
+
+    /// Whether what was discarded is of a virtual router that is like ours, and claims to be its
+    /// MASTER: it is whole, and only set up in another way.
+    #[must_use]
+    pub const fn is_of_a_router(self) -> bool {
+        match self {
+            Self::Version
+            | Self::Interval
+            | Self::AddressList
+            | Self::InvalidAuthType
+            | Self::AuthTypeMismatch
+            | Self::AuthFailure
+            | Self::Owner
+            | Self::UnicastSource
+            | Self::Signed
+            | Self::HmacMissing
+            | Self::HmacUnknownKind
+            | Self::HmacUnknownKey
+            | Self::HmacFailure
+            | Self::HmacStale => true,
+            Self::IpTtl
+            | Self::Checksum
+            | Self::Vrid
+            | Self::PacketLength
+            | Self::Carp
+            | Self::InvalidType
+            | Self::CountZero
+            | Self::NotLinkLocal
+            | Self::UnicastTtl
+            | Self::HmacReplayed => false,
+        }
+    }
 
     /// What to tell a person, after "discarding adverts from ADDRESS: ".
     #[must_use]

@@ -7,11 +7,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant as Clock};
 use vipd::vrrp::event::{Event, Link};
 use vipd::vrrp::router::Router;
-use vipd::vrrp::settings::{Election, Garp, Settings};
+use vipd::vrrp::settings::Settings;
 use vipd::vrrp::time::Instant;
 use vipd::wire::advert::{parse, ChecksumForm, Template};
 use vipd::wire::trailer::Stamp;
-use vipd::wire::{Family, Interval, Meta, Priority, Version, Vrid};
+use vipd::wire::{Family, Meta, Priority, Vrid};
 
 const ROUNDS: u32 = 7;
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -32,31 +32,9 @@ fn time(name: &str, mut call: impl FnMut()) {
 }
 
 fn settings(priority: u8, addresses: u8) -> Settings {
-    let garp = Garp {
-        master_delay: Duration::from_secs(5),
-        master_repeat: 5,
-        master_refresh: Duration::ZERO,
-        master_refresh_repeat: 1,
-        lower_prio_delay: Duration::from_secs(5),
-        lower_prio_repeat: 5,
-    };
-    Settings {
-        family: Family::V4,
-        version: Version::V3,
-        virtual_router_id: Vrid::new(5).unwrap_or_else(|| unreachable!()),
-        priority: Priority(priority),
-        advert_int: Interval::SECOND,
-        preempt: true,
-        election: Election::default(),
-        grouped: false,
-        dont_track_primary: false,
-        fast_handover: true,
-        skip_check_adv_addr: false,
-        v3_checksum: None,
-        auth_pass: None,
-        addresses: (0..addresses).map(|n| Ipv4Addr::new(198, 51, 100, n).into()).collect(),
-        garp,
-    }
+    let vrid = Vrid::new(5).unwrap_or_else(|| unreachable!());
+    let addresses = (0..addresses).map(|n| Ipv4Addr::new(198, 51, 100, n).into()).collect();
+    Settings::new(vrid, Priority(priority), addresses)
 }
 
 fn router(priority: u8, addresses: u8) -> Router {

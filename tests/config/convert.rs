@@ -394,20 +394,26 @@ fn the_client_is_told_by_its_name() {
 #[test]
 fn wrong_arguments_of_the_client_are_told() {
     for (arguments, message) in [
-        (&["status"][..], "\"status\": no such command; there is: convert; see vipctl -h"),
-        (&[], "a command is missing; there is: convert; see vipctl -h"),
-        (&["convert"], "convert needs the name of a file; see vipctl -h"),
+        (&["stats"][..], "there is no command \"stats\"; did you mean status?; see vipctl -h"),
+        (&["convert"], "convert needs FILE; see vipctl -h"),
+        (&["notify", "vip"], "notify needs STATE; see vipctl -h"),
+        (&["status", "a", "b"], "unexpected argument \"b\"; see vipctl -h"),
         (&["convert", "a", "b"], "unexpected argument \"b\"; see vipctl -h"),
         (
             &["convert", "a", "--to", "keepalived"],
             "unknown format \"keepalived\"; there are: toml, uci",
         ),
         (&["convert", "a", "-F", "x"], "unknown format \"x\"; there are: toml, keepalived, uci"),
-        (&["convert", "-x"], "Unrecognized option: 'x'; see vipctl -h"),
+        (&["convert", "-x"], "convert: Unrecognized option: 'x'; see vipctl -h"),
+        (&["-x"], "Unrecognized option: 'x'; see vipctl -h"),
     ] {
         let (code, out, said) = run(arguments);
         assert_eq!((code, out), (Some(64), String::new()), "{arguments:?}");
         assert_eq!(said, format!("vipctl: {message}\n"));
+    }
+    for arguments in [&[][..], &["xyzzyx"]] {
+        let (code, _, said) = run(arguments);
+        assert!(code == Some(64) && said.contains("; there are: status, "), "{said}");
     }
     assert_eq!(run(&["-V"]).1, concat!("vipctl ", env!("CARGO_PKG_VERSION"), "\n"));
 }

@@ -11,7 +11,9 @@ use vipd::config::{
     read, Command, CommandLine, Config, Format, GlobalDefs, NoAcceptFailure, Notify, Reading,
     ScriptUser,
 };
-use vipd::config::{TrackScript, V3Checksum, VirtualIpAddress, VrrpInstance, VrrpScript};
+use vipd::config::{
+    TrackScript, V3Checksum, VipConflict, VirtualIpAddress, VrrpInstance, VrrpScript,
+};
 use vipd::vrrp::tracker::Weight;
 use vipd::wire::{Priority, Version};
 
@@ -118,10 +120,16 @@ impl Dump {
         self.word("advert_int", &format!("{:?}", Duration::from_millis(10 * centiseconds)));
         self.flag("nopreempt", *nopreempt);
         self.flag("no_accept", !it.accept);
+        if let Some(vip_lease) = it.vip_lease {
+            self.word("vip_lease", &format!("{vip_lease:?}"));
+        }
         if !fast_handover {
             self.word("fast_handover", "false");
         }
         self.flag("skip_check_adv_addr", *skip_check_adv_addr);
+        if it.vip_conflict != VipConflict::Detect {
+            self.word("vip_conflict", &format!("{:?}", it.vip_conflict));
+        }
         if *v3_checksum != V3Checksum::Auto {
             self.word("v3_checksum", &format!("{v3_checksum:?}"));
         }

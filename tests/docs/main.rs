@@ -116,6 +116,51 @@ fn every_shell_script_can_be_parsed() {
     }
 }
 
+/// What a shell completes: `script` is told where vipctl is, where we are, and the words so far.
+fn completed(shell: &str, script: &str, line: &[&str]) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("completion-{shell}"));
+    fs::create_dir_all(&folder).unwrap();
+    let _ = std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_vipd"), folder.join("vipctl"));
+    let output = Command::new(shell)
+        .args(["-c", script, shell, folder.to_str().unwrap(), root().to_str().unwrap()])
+        .args(line)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{line:?}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// zsh offers what the program has, and picks what fits itself.
+#[test]
+fn the_completion_of_zsh_knows_the_commands() {
+    let script = "PATH=$1:$PATH; here=$2; shift 2; words=(\"$@\"); CURRENT=$#; \
+                  compadd() { shift; print -r -- \"$@\"; }; . $here/conf/completion/_vipctl";
+    for (line, offered) in [
+        (&["vipctl", ""][..], "doctor"),
+        (&["vipctl", "-r", "x", ""], "is-master"),
+        (&["vipctl", "drain", "--"], "--force"),
+        (&["vipctl", "notify", "vip", ""], "FAULT"),
+    ] {
+        let said = completed("zsh", script, line);
+        assert!(said.split_whitespace().any(|word| word == offered), "{line:?}: {said}");
+    }
+}
+
+/// bash completes what the program has.
+#[test]
+fn the_completion_of_bash_knows_the_commands() {
+    let script = "PATH=$1:$PATH; . $2/conf/completion/vipctl.bash; shift 2; COMP_WORDS=(\"$@\"); \
+                  COMP_CWORD=$(($# - 1)); _vipctl; echo \"${COMPREPLY[*]}\"";
+    for (line, completed) in [
+        (&["vipctl", "st"][..], "status stop"),
+        (&["vipctl", "-r", "x", "is"], "is-master"),
+        (&["vipctl", "drain", "--fo"], "--force"),
+        (&["vipctl", "notify", "vip", "F"], "FAULT"),
+    ] {
+        assert_eq!(self::completed("bash", script, line), completed, "{line:?}");
+    }
+}
+
 #[test]
 fn every_option_is_documented() {
     for (name, some) in [("vipctl", ["-i", "--to"]), ("vipd", ["-f", "--use-file"])] {

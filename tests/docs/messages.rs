@@ -11,8 +11,11 @@ const LOGGED: &[&str] =
 const OTHERS: &[(&str, &[&str])] = &[
     ("src/main.rs", &["format!("]),
     ("src/exit.rs", &["format!("]),
-    ("src/control/mod.rs", &["format!(", "usage("]),
-    ("src/control/convert.rs", &["format!(", "usage("]),
+    ("src/daemon/load.rs", &["format!("]),
+    ("src/control/mod.rs", &["format!(", "misuse("]),
+    ("src/control/call.rs", &["format!(", "misuse("]),
+    ("src/control/ask.rs", &["format!("]),
+    ("src/control/convert.rs", &["format!(", "misuse("]),
     ("src/vrrp/reason.rs", &["write_str(", "write!(f, "]),
     ("src/daemon/act.rs", &["format!("]),
     ("src/daemon/vmac/problem.rs", &["format!("]),

@@ -4,12 +4,16 @@
 //! `make fuzz` for a minute each (SECONDS=n for longer); a plain `make test` runs a moment of it.
 //! The seed is printed, and FUZZ_SEED=n repeats it.
 
+mod state;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 use vipd::config::{read, Format, Reading};
 use vipd::sys::netlink;
 use vipd::vrrp::auth_hmac::{self, AntiReplay, AuthHmac, Mode};
 use vipd::wire::advert::{parse, ChecksumForm, Fields, Template};
+use vipd::wire::announce::{gratuitous_arp, neighbour_advertisement, Announcement};
+use vipd::wire::claim::{self, Claim, Question};
 use vipd::wire::sha256::Key;
 use vipd::wire::trailer::{Stamp, LENGTH};
 use vipd::wire::{Family, Meta, Version};
@@ -140,6 +144,31 @@ fn adverts() {
     });
 }
 
+/// What is claimed, announced anew, is the same claim. What is asked claims nothing.
+#[test]
+fn claims() {
+    let mac = [2, 0, 0, 0, 0, 10];
+    let target = "2001:db8::1".parse().unwrap_or(std::net::Ipv6Addr::LOCALHOST);
+    let arp = gratuitous_arp(mac, Ipv4Addr::new(192, 0, 2, 1)).to_vec();
+    let neighbour = neighbour_advertisement(mac, target, true)[HEADERS..].to_vec();
+    let other = [&neighbour[..24], &[14, 1, 1, 2, 3, 4, 5, 6], &neighbour[24..]].concat();
+    fuzz("claims", &[arp, neighbour, other], |bytes, _| {
+        for claim in [claim::arp(bytes), claim::neighbour(255, bytes)].into_iter().flatten() {
+            let Claim { address, mac } = claim;
+            let again = Announcement::new(mac, address, false);
+            assert_eq!(read_claim(again.bytes()), Some(claim), "{bytes:?}");
+            assert_eq!(read_claim(Question::new(mac, address).bytes()), None);
+        }
+    });
+}
+
+/// Octets of the headers of Ethernet and IPv6.
+const HEADERS: usize = 14 + 40;
+
+fn read_claim(frame: &[u8]) -> Option<Claim> {
+    claim::arp(frame).or_else(|| claim::neighbour(255, frame.get(HEADERS..)?))
+}
+
 #[test]
 fn toml() {
     let sample = include_bytes!("../../conf/vipd.toml").to_vec();
@@ -218,5 +247,33 @@ fn netlink_messages() {
             }
         }
         assert!(seen <= 2 * bytes.len());
+    });
+}
+
+/// Any bytes as a capture file, and what is in there as packets.
+#[test]
+fn sniffed() {
+    use vipd::control::sniff::{pcap, session};
+    let golden = include_bytes!("golden.capture").to_vec();
+    let kinds = [1u8, 101, 113].into_iter().map(|kind| {
+        let mut bytes = golden.clone();
+        bytes[20] = kind;
+        bytes
+    });
+    let section = hex("0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000");
+    let interface = hex("0100000018000000010000000000040009000100090000001800000018000000");
+    let packet = hex("06000000340000000000000000000000010000001000000010000000");
+    let next = [section, interface, packet, vec![0x45; 24]].concat();
+    let corpus: Vec<_> = kinds.chain([next]).collect();
+    fuzz("sniffed", &corpus, |bytes, random| {
+        let mut session = session::Session::new(random.below(2) == 0, None);
+        let Ok(mut reader) = pcap::Reader::new(Box::new(bytes)) else { return };
+        while let Ok(Some(packet)) = reader.packet() {
+            let Some(captured) = packet.captured() else { continue };
+            if let Some(line) = session.line(&captured) {
+                assert!(line.ends_with('\n') && line.lines().count() == 1, "{line}");
+            }
+        }
+        assert!(session.counts.packets <= bytes.len() as u64);
     });
 }

@@ -6,7 +6,7 @@ use crate::lab::injector::Injector;
 use crate::lab::process::Process;
 use crate::lab::recorder::{Frame, Recorder};
 use crate::lab::{holds_within, poll, Host, Lab, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
-use crate::setup::{keepalived, toml, vipd, Pair, V3};
+use crate::setup::{keepalived, toml, vipd, wait_master, Pair, V3};
 use crate::vmac::is_up;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
@@ -19,10 +19,12 @@ const PORT: u16 = 4444;
 /// How often something is tried that must not work.
 const TRIES: u32 = 3;
 
-/// What nft(8) tells of a host, without counters.
+/// What nft(8) tells of a host, without counters and without the leases, which are a table of the
+/// family netdev.
 fn ruleset(host: &Host) -> String {
     let mut nft = host.namespace.command(Path::new("nft"));
-    let output = nft.args(["--stateless", "list", "ruleset"]).output().expect("nft can be run");
+    let output =
+        nft.args(["--stateless", "list", "ruleset", "inet"]).output().expect("nft can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -376,13 +378,13 @@ fn what_a_killed_daemon_has_left_goes_on_to_drop_and_is_not_there_twice() {
     probe.assert_dropped(VIP.into());
     let again = lab.vipd(vipd(), &a, &toml(100, NO_ACCEPT));
     again.wait_log("removing the nftables table inet vipd: an earlier run has left it", SOON);
-    again.wait_log("vip: BACKUP -> MASTER", SOON);
+    wait_master(&again);
     lab.wait_holder(&a, SOON);
     poll(SOON, "the rules are as they were", || ruleset(&a) == before);
     // Nobody wants it any more.
     again.kill();
     let other = lab.vipd(vipd(), &a, &toml(100, V3));
-    other.wait_log("vip: BACKUP -> MASTER", SOON);
+    wait_master(&other);
     assert_eq!(ruleset(&a), "");
     probe.assert_accepted(VIP.into());
 }

@@ -142,6 +142,13 @@ impl Pair {
     }
 }
 
+/// Waits until it is MASTER: because nobody else is, or because it was before it was killed.
+#[track_caller]
+pub fn wait_master(process: &Process) {
+    let is = |text| !process.lines(text).is_empty();
+    poll(SOON, "it is MASTER", || is(" -> MASTER: ") || is(": still MASTER: "));
+}
+
 /// A number out of the counters that SIGUSR1 writes to the log: of the newest line that begins with
 /// `status: WHOSE:` and has the counter; 0 if the line leaves it out.
 pub fn counter(process: &Process, whose: &str, name: &str) -> u64 {
@@ -158,4 +165,14 @@ pub fn counter(process: &Process, whose: &str, name: &str) -> u64 {
     let words: Vec<&str> = line.split_whitespace().collect();
     let found = words.windows(2).find(|pair| pair[0] == name);
     found.map_or(0, |pair| pair[1].parse().expect("a number"))
+}
+
+/// Gives a daemon another configuration, and waits until it has read it; where its log stood before.
+#[track_caller]
+pub fn reload(lab: &Lab, host: &str, process: &Process, toml: &str) -> usize {
+    lab.file(&format!("{host}.toml"), toml);
+    let mark = process.mark();
+    process.signal("HUP");
+    process.wait_log_after(mark, "reload: ", SOON);
+    mark
 }

@@ -5,7 +5,7 @@ use crate::lab::injector::Injector;
 use crate::lab::process::Process;
 use crate::lab::recorder::{Frame, Recorder};
 use crate::lab::{poll, wall_clock, Host, Lab, SOON, VIP};
-use crate::setup::{dead_end, toml, vipd, V3};
+use crate::setup::{dead_end, toml, vipd, wait_master, V3};
 use crate::vmac::{is_up, link, wait_down, with_vmac, DEVICE, VMAC};
 use std::net::Ipv4Addr;
 
@@ -19,7 +19,7 @@ fn alone() -> (Lab, Host, Process) {
 
 fn start(lab: &Lab, a: &Host, toml: &str) -> Process {
     let process = lab.vipd(vipd(), a, toml);
-    process.wait_log(" -> MASTER: ", SOON);
+    wait_master(&process);
     lab.wait_holder(a, SOON);
     process
 }
@@ -77,8 +77,7 @@ fn a_killed_run_is_gone_on_with() {
     let tap = lab.tap(&a);
     let client = lab.host("c", "10.77.0.3/24");
     let again = lab.vipd(vipd(), &a, &with_vmac(100));
-    again.wait_log("removing 10.77.0.100 from vrrp.51: an earlier run has left it there", SOON);
-    again.wait_log("vip: BACKUP -> MASTER", SOON);
+    wait_master(&again);
     assert_eq!(tap.wait_advert(0, SOON).frame[6..12], VMAC);
     assert_eq!(Injector::open(&client).holders(VIP), [VMAC]);
     assert_eq!(below(&a), ["1", "2"]);

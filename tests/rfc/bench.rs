@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use vipd::vrrp::event::{Action, Event, Link, Remark};
 use vipd::vrrp::router::Router;
-use vipd::vrrp::settings::{Election, Garp, Settings};
+use vipd::vrrp::settings::{Garp, Settings};
 use vipd::vrrp::time::Instant;
 use vipd::vrrp::StateName;
 use vipd::wire::advert::{parse, ChecksumForm, Template};
@@ -31,29 +31,18 @@ pub fn centis(centiseconds: u16) -> Interval {
 
 /// VRRPv3, VRID 10, priority 100, 20 cs.
 pub fn v3() -> Settings {
+    let garp = Garp {
+        master_delay: Duration::ZERO,
+        lower_prio_delay: Duration::ZERO,
+        lower_prio_repeat: 0,
+        ..Garp::default()
+    };
+    let (vrid, vip) = (Vrid::new(10).expect("not 0"), Ipv4Addr::new(192, 0, 2, 1));
     Settings {
-        family: Family::V4,
-        version: Version::V3,
-        virtual_router_id: Vrid::new(10).expect("not 0"),
-        priority: Priority(100),
         advert_int: centis(20),
-        preempt: true,
-        election: Election::default(),
-        grouped: false,
-        dont_track_primary: false,
         fast_handover: false,
-        skip_check_adv_addr: false,
-        v3_checksum: None,
-        auth_pass: None,
-        addresses: vec![Ipv4Addr::new(192, 0, 2, 1).into()],
-        garp: Garp {
-            master_delay: Duration::ZERO,
-            master_repeat: 5,
-            master_refresh: Duration::ZERO,
-            master_refresh_repeat: 1,
-            lower_prio_delay: Duration::ZERO,
-            lower_prio_repeat: 0,
-        },
+        garp,
+        ..Settings::new(vrid, Priority(100), vec![vip.into()])
     }
 }
 
@@ -73,6 +62,8 @@ pub struct Bench {
     pub theirs: Settings,
     pub form: ChecksumForm,
     pub ttl: u8,
+    /// What began or was over of what is twofold: kept apart, it comes on top of all else.
+    pub duplicates: Vec<Remark>,
 }
 
 impl Bench {
@@ -84,6 +75,7 @@ impl Bench {
             theirs: settings,
             form: ChecksumForm::PseudoHeader,
             ttl: 255,
+            duplicates: Vec::new(),
         };
         assert_eq!(bench.event(Event::Link(Link::Up)), []);
         assert_eq!(bench.event(Event::Source(Some(peer(OWN)))), []);
@@ -116,6 +108,12 @@ impl Bench {
     pub fn event(&mut self, event: Event<'_>) -> Vec<Action> {
         let mut out = Vec::new();
         self.router.handle(self.now, event, &mut out);
+        let duplicate = |action: &Action| match action {
+            Action::Remark(remark @ (Remark::Duplicate { .. } | Remark::Over(_))) => Some(*remark),
+            _ => None,
+        };
+        self.duplicates.extend(out.iter().filter_map(duplicate));
+        out.retain(|action| duplicate(action).is_none());
         out
     }
 

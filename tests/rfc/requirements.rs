@@ -110,7 +110,7 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v3_102", "an owner never announces the physical MAC address", InNamespaces),
     ("v3_103", "nothing is announced before interface and address are there", Tested),
     ("v3_104", "IPv6: the same", InNamespaces),
-    ("v3_105", "an address added to a MASTER is announced", NotYet("reload")),
+    ("v3_105", "an address added to a MASTER is announced", InNamespaces),
     ("v3_106", "IPv6: an owner may skip DAD", InNamespaces),
     ("v3_107", "IPv6: unsolicited neighbour advertisements are taken", InNamespaces),
     (
@@ -127,7 +127,7 @@ pub const REQUIREMENTS: &[(&str, &str, Proof)] = &[
     ("v3_115", "log in at a router's own address", NotApplicable("advice to people")),
     ("v3_116", "several owners are worth a remark", Tested),
     ("v3_117", "so are equal priorities", Tested),
-    ("v3_118", "priorities far enough apart", NotYet("a warning of the check command")),
+    ("v3_118", "priorities far enough apart", InNamespaces),
     ("v3_119", "a remark when queueing makes us flap", NotYet("a count of late flaps")),
     ("v3_120", "both versions at once", Tested),
     ("v3_121", "no version 2 above a faster peer", Tested),

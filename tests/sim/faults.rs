@@ -4,6 +4,7 @@
 use crate::lan::{settings, Lan, Medium};
 use crate::node::Life;
 use crate::random::Random;
+use crate::reload::Change;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use vipd::vrrp::check;
@@ -16,7 +17,7 @@ use vipd::wire::advert::{ChecksumForm, Template};
 use vipd::wire::{Family, Interval, Priority, Version};
 
 /// Seeds of a run for which nobody asked otherwise.
-const SEEDS: u64 = 5000;
+const SEEDS: u64 = 2500;
 
 /// One thing that goes wrong, or right again.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,8 @@ enum Fault {
     RestoreAddress(usize),
     Track(usize, Effect),
     Health(usize, bool),
+    Reload(usize, Change),
+    Drain(usize, Option<bool>),
     CrashPeer(usize),
     StartPeer(usize),
     PeerPriority(usize, u8),
@@ -68,7 +71,7 @@ fn peers() {
     play_all(("peers", world_with_keepalived), SEEDS / 2);
 }
 
-fn play_all(kind: Kind, seeds: u64) {
+pub fn play_all(kind: Kind, seeds: u64) {
     if let Some(seed) = from_environment("SEED") {
         let lan = play(kind, seed, true);
         println!("{}", lan.story.unwrap_or_default().join("\n"));
@@ -95,6 +98,9 @@ fn play((test, make): Kind, seed: u64, tell: bool) -> Lan {
     for (after, fault) in plan(&mut random, &lan, span) {
         lan.run_for(after);
         inflict(&mut lan, fault);
+        if test.starts_with(crate::explain::TEST) {
+            crate::explain::judge(&lan);
+        }
     }
     make_peace(&mut lan, &mut random);
     lan.run_for(bound(&lan));
@@ -114,7 +120,7 @@ fn last_change(lan: &Lan) -> Option<Instant> {
 }
 
 /// 2 to 5 routers.
-fn world(random: &mut Random, seed: u64) -> Lan {
+pub fn world(random: &mut Random, seed: u64) -> Lan {
     let version = random.pick(&[Version::V2, Version::V3, Version::V3]);
     let interval = match version {
         Version::V2 => random.pick(&[100, 100, 200]),
@@ -167,7 +173,7 @@ fn world(random: &mut Random, seed: u64) -> Lan {
 
 /// 2 to 4 hosts with two routers each. The routers of a host agree about their priority, or no host
 /// could be the strongest; but not about whose address is greater.
-fn world_of_groups(random: &mut Random, seed: u64) -> Lan {
+pub fn world_of_groups(random: &mut Random, seed: u64) -> Lan {
     let intervals = [1, 10, 100].map(|centis| Interval::from_centiseconds(centis).expect("not 0"));
     let intervals = [random.pick(&intervals), random.pick(&intervals)];
     let count = 2 + random.index(3);
@@ -220,7 +226,7 @@ fn election(random: &mut Random, down_timer_adverts: u8) -> Election {
 
 /// One or two of ours, as everywhere with the fast hand-over, and one or two of keepalived's; each
 /// with a priority of its own, for a tie is told by addresses that say nothing here.
-fn world_with_keepalived(random: &mut Random, seed: u64) -> Lan {
+pub fn world_with_keepalived(random: &mut Random, seed: u64) -> Lan {
     let advert_int = random.pick(&[1, 10, 100]);
     let advert_int = Interval::from_centiseconds(advert_int).expect("not 0");
     let down_timer_adverts = down_timer_adverts(random);
@@ -239,7 +245,7 @@ fn world_with_keepalived(random: &mut Random, seed: u64) -> Lan {
 }
 
 /// Announcements now and then, so that their timers take part.
-fn garp(random: &mut Random, mut settings: Settings) -> Settings {
+pub fn garp(random: &mut Random, mut settings: Settings) -> Settings {
     let spans = [Duration::ZERO, Duration::from_millis(35), Duration::from_secs(5)];
     settings.garp.master_delay = random.pick(&spans);
     settings.garp.master_refresh = random.pick(&spans);
@@ -291,7 +297,8 @@ fn fault(random: &mut Random, lan: &Lan) -> (Fault, Option<Fault>) {
             _ => (Fault::PeerPriority(peer, 1 + random.below(254) as u8), None),
         };
     }
-    match random.below(14) {
+    match random.below(18) {
+        16 | 17 => (Fault::Drain(node, Some(random.percent(30))), Some(Fault::Drain(node, None))),
         0 | 1 => (Fault::Crash(node), Some(Fault::Start(node))),
         2 => (Fault::ShutDown(node), Some(Fault::Start(node))),
         3 | 4 => (Fault::Stall(node), Some(Fault::Wake(node))),
@@ -307,6 +314,10 @@ fn fault(random: &mut Random, lan: &Lan) -> (Fault, Option<Fault>) {
             0 => (Fault::Zeros(1 + random.below(20)), None),
             _ => (Fault::Claim(random.next() as u8), None),
         },
+        13 | 14 => {
+            let change = Change::any(random, lan, lan.host(node));
+            (Fault::Reload(node, change), None)
+        }
         _ => (Fault::Medium(medium(random, lan)), Some(Fault::Medium(Medium::default()))),
     }
 }
@@ -349,7 +360,11 @@ fn inflict(lan: &mut Lan, fault: Fault) {
         Fault::Link(node, link) => lan.set_link(node, link),
         Fault::LoseAddress(node) => lan.lose_address(node),
         Fault::RestoreAddress(node) => lan.restore_address(node),
+        Fault::Reload(node, change) => {
+            for_host(lan, node, |lan, node| lan.reload(node, &change));
+        }
         Fault::Track(node, effect) => lan.track(node, effect),
+        Fault::Drain(node, drained) => lan.drain(lan.host(node), drained),
         Fault::Health(node, healthy) => {
             lan.note(node, if healthy { "healthy" } else { "not healthy" });
             lan.nodes[node].set_health(healthy);
@@ -407,6 +422,7 @@ fn make_peace(lan: &mut Lan, random: &mut Random) {
             lan.track(node, Effect::Add(weight));
             lan.nodes[node].set_health(true);
         }
+        lan.drain(host, None);
     }
 }
 

@@ -51,6 +51,7 @@ impl Lan {
         if self.members == 1 || !running(self) {
             return;
         }
+        self.give_up_drains(host);
         for _ in 0..4 {
             let Some(command) = decide(members.clone().map(|node| self.nodes[node].router.stand()))
             else {

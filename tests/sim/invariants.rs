@@ -30,6 +30,8 @@ pub enum Kind {
     Local,
     /// What the group says.
     Group,
+    /// The settings are others from now on.
+    Reload,
 }
 
 /// What can be seen of a router from outside.
@@ -40,8 +42,10 @@ pub struct Snapshot {
     priority: Priority,
     master: Option<Heard>,
     statistics: Statistics,
-    /// A tracker without a result holds it back.
+    /// A tracker without a result holds it back, or a person.
     held: bool,
+    /// A person does.
+    drained: bool,
 }
 
 impl Snapshot {
@@ -52,7 +56,8 @@ impl Snapshot {
             priority: router.effective_priority(),
             master: router.master(),
             statistics: router.statistics().clone(),
-            held: router.effects().contains(&Effect::Hold),
+            drained: router.is_drained(),
+            held: router.is_drained() || router.effects().contains(&Effect::Hold),
         }
     }
 }
@@ -134,7 +139,7 @@ impl Watch {
             match *action {
                 Action::Acquire => {
                     ensure(!self.holds, "Acquire, but it holds the addresses")?;
-                    ensure(!after.held, "Acquire, but a tracker holds it back")?;
+                    ensure(!after.held, "Acquire, but something holds it back")?;
                     self.holds = true;
                 }
                 Action::Release => {
@@ -188,6 +193,9 @@ impl Watch {
             return Ok(());
         }
         let Some(due) = self.advert_at else { return Err("MASTER without a raster".into()) };
+        if kind == Kind::Reload {
+            self.advert_at = Some(due.min(now + interval));
+        }
         match kind {
             Kind::Timer => {
                 ensure((adverts == 1) == (due <= now), "a regular advert is missing or early")?;
@@ -204,7 +212,7 @@ impl Watch {
                     self.advert_at = Some(now + interval);
                 }
             }
-            Kind::Local => {
+            Kind::Local | Kind::Reload => {
                 ensure(adverts == 0 || before.priority != after.priority, "an advert for nothing")?;
             }
             Kind::Packet { .. } | Kind::Refused | Kind::Startup | Kind::Shutdown | Kind::Group => {
@@ -236,7 +244,11 @@ impl Watch {
             // Whose group has yielded on its second member waits for an interval more.
             let more =
                 if settings.grouped { settings.advert_int.duration() } else { Duration::ZERO };
-            let complains = if settings.grouped { Duration::from_secs(10) } else { Duration::ZERO };
+            // Whoever is held back for good says so at some time.
+            let complains = match settings.grouped || after.drained {
+                true => Duration::from_secs(10),
+                false => Duration::ZERO,
+            };
             let wait = patience(settings, after.priority, longest) + more;
             let bound = now + wait.max(complains);
             ensure(deadline <= bound, "a BACKUP waits longer than Master_Down_Interval")?;
@@ -297,9 +309,11 @@ fn transition(
     ensure(matches!(done, [.., Action::Release]), "out of MASTER without a Release before it")?;
     match reason {
         Reason::Shutdown => ensure(resigned, "stops without resigning"),
+        Reason::Drained => ensure(resigned, "is drained without resigning"),
         Reason::HigherPriority { .. }
         | Reason::GreaterAddress { .. }
         | Reason::Stalled { .. }
+        | Reason::Suspended { .. }
         | Reason::GroupBackup => ensure(!resigned, "yields and resigns"),
         // With the interface or its address gone there is nothing to resign with.
         Reason::Fault(Fault::Tracker(_) | Fault::Group) => {

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use vipd::vrrp::event::Link;
-use vipd::vrrp::settings::{Election, Garp, Settings};
+use vipd::vrrp::settings::Settings;
 use vipd::vrrp::time::Instant;
 use vipd::vrrp::tracker::Effect;
 use vipd::vrrp::StateName;
-use vipd::wire::{Family, Interval, Meta, Priority, Version, Vrid, TTL};
+use vipd::wire::{Family, Meta, Priority, Vrid, TTL};
 
 /// How long a packet travels when nothing is wrong.
 pub const LATENCY: Duration = Duration::from_micros(50);
@@ -58,34 +58,14 @@ pub struct Lan {
     pub replay: Option<(&'static str, u64)>,
     /// So many routers, one after the other, are one host: a sync group, each on a LAN of its own.
     pub members: usize,
+    /// The shortest and the longest interval that anybody has had before a reload.
+    intervals: Option<(Duration, Duration)>,
 }
 
 /// What all stories begin with: VRRPv3, one second, preemption, no repeated announcements.
 pub fn settings(priority: u8) -> Settings {
-    Settings {
-        family: Family::V4,
-        version: Version::V3,
-        virtual_router_id: Vrid::new(5).expect("not 0"),
-        priority: Priority(priority),
-        advert_int: Interval::SECOND,
-        preempt: true,
-        election: Election::default(),
-        grouped: false,
-        dont_track_primary: false,
-        fast_handover: true,
-        skip_check_adv_addr: false,
-        v3_checksum: None,
-        auth_pass: None,
-        addresses: vec![Ipv4Addr::new(192, 0, 2, 100).into()],
-        garp: Garp {
-            master_delay: Duration::from_secs(5),
-            master_repeat: 5,
-            master_refresh: Duration::ZERO,
-            master_refresh_repeat: 1,
-            lower_prio_delay: Duration::from_secs(5),
-            lower_prio_repeat: 5,
-        },
-    }
+    let (vrid, vip) = (Vrid::new(5).expect("not 0"), Ipv4Addr::new(192, 0, 2, 100));
+    Settings::new(vrid, Priority(priority), vec![vip.into()])
 }
 
 impl Lan {
@@ -124,6 +104,7 @@ impl Lan {
             story: None,
             replay: None,
             members: 1,
+            intervals: None,
         }
     }
 
@@ -214,6 +195,31 @@ impl Lan {
         self.local(node, Input::Source(Some(self.nodes[node].address)));
     }
 
+    /// All routers of a host, by force or not; `None` ends it.
+    pub fn drain(&mut self, host: usize, drained: Option<bool>) {
+        for node in self.members_of(host) {
+            self.note(node, &format!("is drained: {drained:?}"));
+            self.nodes[node].put(Input::Drain(drained));
+            if self.nodes[node].life == Life::Running {
+                self.turn(node);
+            }
+        }
+        self.settle(host);
+    }
+
+    /// Nobody has taken over from one of them: none is drained any more.
+    pub fn give_up_drains(&mut self, host: usize) {
+        let members = self.members_of(host);
+        if members.clone().any(|node| std::mem::take(&mut self.nodes[node].gave_up)) {
+            for node in members {
+                self.nodes[node].put(Input::Drain(None));
+                if self.nodes[node].life == Life::Running {
+                    self.turn(node);
+                }
+            }
+        }
+    }
+
     pub fn track(&mut self, node: usize, effect: Effect) {
         self.local(node, Input::Effect(effect));
     }
@@ -298,10 +304,22 @@ impl Lan {
         all.enumerate().filter_map(|(number, holds)| holds.then_some(number)).collect()
     }
 
+    /// The intervals of all count for ever: somebody may have adopted them.
+    pub fn intervals_seen(&mut self) {
+        self.intervals = Some(self.all_intervals());
+    }
+
+    /// The shortest and the longest.
+    fn all_intervals(&self) -> (Duration, Duration) {
+        let of = |node: &Node| node.settings().advert_int.duration();
+        let now = self.nodes.iter().map(of).map(|it| (it, it));
+        let all = now.chain(self.intervals);
+        all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default()
+    }
+
     /// The longest Master_Down_Interval that anybody can come to.
     pub fn longest_wait(&self) -> Duration {
-        let intervals = self.nodes.iter().map(|node| node.settings().advert_int.duration());
-        let longest = intervals.max().unwrap_or_default();
+        let (_, longest) = self.all_intervals();
         let waits = self.nodes.iter().map(|n| patience(n.settings(), Priority(1), longest));
         waits.max().unwrap_or_default()
     }
@@ -448,8 +466,8 @@ impl Lan {
         if ours == Priority::OWNER {
             return;
         }
-        let intervals = self.nodes.iter().map(|node| node.settings().advert_int.duration());
-        let wait = patience(me.settings(), ours, intervals.min().unwrap_or_default());
+        let (shortest, _) = self.all_intervals();
+        let wait = patience(me.settings(), ours, shortest);
         let nodes = self.nodes.iter().map(|node| (node.address, node.is_master(), node.since));
         let peers = self.peers.iter().map(|peer| (peer.address, peer.is_master(), peer.since));
         for (number, (address, is_master, since)) in nodes.chain(peers).enumerate() {

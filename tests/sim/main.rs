@@ -1,6 +1,7 @@
 //! A LAN of virtual routers in virtual time: the real core, real messages, and everything that can
 //! go wrong between them. `tests/README.md` says how to replay a seed.
 
+mod explain;
 mod faults;
 mod group;
 mod groups;
@@ -10,4 +11,5 @@ mod keepalived;
 mod lan;
 mod node;
 mod random;
+mod reload;
 mod stories;

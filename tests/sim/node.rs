@@ -41,6 +41,8 @@ pub enum Input {
     Link(Link),
     Source(Option<IpAddr>),
     Effect(Effect),
+    /// A person wants another to be MASTER, by force or not; or not any more.
+    Drain(Option<bool>),
 }
 
 /// A check script, and the world that it looks at.
@@ -81,11 +83,17 @@ pub struct Node {
     pub heard: BTreeMap<IpAddr, Heard>,
     pub since: Instant,
     pub link: Link,
+    /// What the router was told of it.
+    told_link: Link,
     source: Option<IpAddr>,
     effect: Effect,
     settings: Settings,
     template: Option<Template>,
     inbox: VecDeque<Input>,
+    /// What the daemon keeps for its next run.
+    drained: Option<bool>,
+    /// Nobody has taken over from it.
+    pub gave_up: bool,
     script: Option<Script>,
     watch: Watch,
     actions: Vec<Action>,
@@ -107,11 +115,14 @@ impl Node {
             heard: BTreeMap::new(),
             since: Instant::ZERO,
             link: Link::Up,
+            told_link: Link::Missing,
             source: Some(address),
             effect: Effect::Add(0),
             settings,
             template: None,
             inbox: VecDeque::new(),
+            drained: None,
+            gave_up: false,
             script: None,
             watch: Watch::default(),
             actions: Vec::new(),
@@ -122,6 +133,15 @@ impl Node {
     pub fn set_address(&mut self, address: IpAddr) {
         self.address = address;
         self.source = Some(address);
+    }
+
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.set_template(self.source);
+    }
+
+    pub fn router_link(&self) -> Link {
+        self.told_link
     }
 
     pub fn settings(&self) -> &Settings {
@@ -165,6 +185,9 @@ impl Node {
         self.event(now, Kind::Local, Event::Link(self.link), outcome)?;
         self.event(now, Kind::Local, Event::Source(self.source), outcome)?;
         self.event(now, Kind::Local, tracker(SLOT, self.effect), outcome)?;
+        if let Some(force) = self.drained {
+            self.event(now, Kind::Local, Event::Drain { force }, outcome)?;
+        }
         if let Some(script) = &mut self.script {
             script.check = Check::new(script.settings);
             script.ends_at = None;
@@ -208,6 +231,7 @@ impl Node {
             Input::Link(link) => self.link = *link,
             Input::Source(source) => self.source = *source,
             Input::Effect(effect) => self.effect = *effect,
+            Input::Drain(drained) => self.drained = *drained,
         }
         match self.life {
             Life::Running | Life::Stalled => self.inbox.push_back(input),
@@ -239,7 +263,9 @@ impl Node {
         if self.router.deadline().is_some_and(|at| at <= now) {
             self.event(now, Kind::Timer, Event::Timer, outcome)?;
         }
-        Ok(())
+        self.gave_up = self.drained.is_some() && !self.router.is_drained();
+        self.drained = self.drained.filter(|_| !self.gave_up);
+        self.reload_of_the_same(now)
     }
 
     fn input(&mut self, now: Instant, input: Input, outcome: &mut Outcome) -> Result<(), String> {
@@ -251,6 +277,10 @@ impl Node {
                 self.event(now, Kind::Local, Event::Source(source), outcome)
             }
             Input::Effect(effect) => self.event(now, Kind::Local, tracker(SLOT, effect), outcome),
+            Input::Drain(Some(force)) => {
+                self.event(now, Kind::Local, Event::Drain { force }, outcome)
+            }
+            Input::Drain(None) => self.event(now, Kind::Local, Event::EndDrain, outcome),
         }
     }
 
@@ -331,13 +361,29 @@ impl Node {
         outcome: &mut Outcome,
     ) -> Result<(), String> {
         let before = Snapshot::of(&self.router);
-        self.actions.clear();
-        self.router.handle(now, event, &mut self.actions);
+        let mut actions = core::mem::take(&mut self.actions);
+        if let Event::Link(link) = event {
+            self.told_link = link;
+        }
+        self.router.handle(now, event, &mut actions);
+        self.judge(now, kind, &before, actions, outcome)
+    }
+
+    /// Watches what the virtual router has done, and does it.
+    pub fn judge(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        before: &Snapshot,
+        mut actions: Vec<Action>,
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
         let after = Snapshot::of(&self.router);
-        self.watch.check(&self.settings, now, kind, &before, &after, &self.actions)?;
-        for action in core::mem::take(&mut self.actions) {
+        self.watch.check(&self.settings, now, kind, before, &after, &actions)?;
+        for action in actions.drain(..) {
             self.perform(now, action, outcome)?;
         }
+        self.actions = actions;
         if self.holds != (self.state() == StateName::Master) {
             return Err(format!("{} and holds={}", self.state(), self.holds));
         }
@@ -381,6 +427,6 @@ impl Node {
     }
 }
 
-fn tracker(slot: usize, effect: Effect) -> Event<'static> {
+pub fn tracker(slot: usize, effect: Effect) -> Event<'static> {
     Event::Tracker { slot, effect }
 }

@@ -116,6 +116,38 @@ fn a_master_that_was_only_late_goes_on() {
     assert_eq!(transitions, [1, 0]);
 }
 
+/// A machine that runs both stood still. Whoever wakes up first, nothing has happened.
+#[test]
+fn routers_that_stood_still_together_go_on_as_they_were() {
+    for order in [[0, 1], [1, 0]] {
+        let mut lan = Lan::with_priorities([200, 100]);
+        lan.run_until_quiet();
+        lan.stall(0);
+        lan.stall(1);
+        lan.run_for(SECOND * 60);
+        for node in order {
+            lan.wake(node);
+            lan.run_for(SECOND);
+        }
+        lan.run_until_quiet();
+        let transitions = [0, 1].map(|n| lan.nodes[n].router.statistics().master_transitions);
+        assert_eq!(transitions, [1, 0]);
+    }
+}
+
+/// The MASTER has died meanwhile: that takes one more interval to see.
+#[test]
+fn a_backup_that_wakes_up_alone_takes_over_an_interval_later() {
+    let mut lan = Lan::with_priorities([200, 100]);
+    lan.run_until_quiet();
+    lan.stall(1);
+    lan.crash(0);
+    lan.run_for(SECOND * 60);
+    lan.wake(1);
+    // It counts the silence from the last advert that was heard: its timer is far too late.
+    assert_eq!(lan.time_until_master(1), SECOND + skew(100));
+}
+
 /// What it does not know yet it must not say: another has taken over meanwhile.
 #[test]
 fn a_master_that_wakes_up_to_a_changed_priority_says_nothing() {

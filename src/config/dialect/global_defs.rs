@@ -88,7 +88,7 @@ pub(super) const TABLES: &[Table] = &[rows! { "global_defs":
     "vrrp_notify_fifo"                   Line     Differs, FIFO;
     "vrrp_notify_fifo_script"            Command  Differs, FIFO_SCRIPT;
     "vrrp_notify_priority_changes"       Line     Same, "";
-    "fifo_write_vrrp_states_on_reload"   Line     Later, "this version cannot reload";
+    "fifo_write_vrrp_states_on_reload"   Line     Differs, "the states of a MASTER are written, too";
 
     "notification_email"                 List     Ignored, MAIL;
     "notification_email_from"            Line     Ignored, MAIL;

@@ -111,7 +111,7 @@ const VRRP_INSTANCE: Table = rows! { "vrrp_instance":
     "notify_fault"               Command  Differs, NOTIFY;
     "notify_stop"                Command  Differs, STOP;
     "notify_deleted"             Command  Differs,
-        "it will run when a reload removes the instance; this version cannot reload";
+        "it runs when a reload removes the instance";
     "notify_master_rx_lower_pri" Command  Differs, LOWER;
     "notify"                     Command  Differs,
         "it runs after the script for the state, one at a time; variables VRRP_* tell it more";

@@ -146,22 +146,13 @@ const WEIGHT: &str =
      for its skew time alone";
 
 /// Words of vipd alone that are yet to come.
-const COMING: &[Table] = &[
-    rows! { "global_defs":
-        "net_namespace"      Line           Later, "start vipd in the namespace instead";
-        "instance"           Line           Later,
-            "give each vipd a run directory of its own: vipd -r";
-        "use_pid_dir"        Line           Later,
-            "give each vipd a run directory of its own: vipd -r";
-        "vip_lease"          Line           Later, LEASE;
-        "socket_group"       Line           Later, "there is no control socket";
-    },
-    rows! { "vrrp_instance":
-        "vip_lease"          Line           Later, LEASE;
-    },
-];
-
-const LEASE: &str = "addresses stay where a killed vipd left them";
+const COMING: &[Table] = &[rows! { "global_defs":
+    "net_namespace"      Line           Later, "start vipd in the namespace instead";
+    "instance"           Line           Later,
+        "give each vipd a run directory of its own: vipd -r";
+    "use_pid_dir"        Line           Later,
+        "give each vipd a run directory of its own: vipd -r";
+}];
 
 /// Words of vipd alone, which `keepalived.conf` may hold as well.
 const OWN: &[Table] = &[
@@ -205,6 +196,9 @@ const OWN: &[Table] = &[
         "notify_timeout"     Line           Same, "";
         "notify_pre_timeout" Line           Same, "";
         "no_accept_failure"  Line           Same, "";
+        "vip_conflict"       Line           Same, "";
+        "vip_lease"          Line           Same, "";
+        "socket_group"       Line           Same, "";
     },
     rows! { "vrrp_script":
         "only_while"         Line           Same, "";
@@ -223,11 +217,13 @@ const OWN: &[Table] = &[
         "track_ping"         List           Same, "";
         "v3_checksum"        Line           Same, "";
         "fast_handover"      Line           Same, "";
+        "vip_conflict"       Line           Same, "";
         "notify_timeout"     Line           Same, "";
         "notify_master_pre"  Command        Same, "";
         "notify_backup_pre"  Command        Same, "";
         "notify_pre_timeout" Line           Same, "";
         "notify_fifo"        Line           Same, "";
+        "vip_lease"          Line           Same, "";
     },
     rows! { "vrrp_sync_group":
         "track_route"        List           Same, "";

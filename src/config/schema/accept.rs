@@ -1,8 +1,9 @@
-//! `accept` and `no_accept`: whether the MASTER takes packets for its addresses.
+//! `accept` and `no_accept`: whether the MASTER takes packets for its addresses. And `vip_lease`: how
+//! long the kernel does when nobody looks after it.
 
 use super::settings::Settings;
 use crate::config::error::Report;
-use crate::config::NoAcceptFailure;
+use crate::config::{NoAcceptFailure, VipLease};
 
 /// Whether an instance accepts packets for its addresses: RFC 9568's Accept_Mode.
 pub fn read(settings: &Settings<'_>, report: &mut Report) -> bool {
@@ -22,5 +23,14 @@ pub fn failure(globals: &Settings<'_>) -> NoAcceptFailure {
     match globals.choice("no_accept_failure") {
         Some(1) => NoAcceptFailure::Fault,
         _ => NoAcceptFailure::Warn,
+    }
+}
+
+/// What takes the addresses away from us when we cannot; `None` for the best that the kernel has.
+pub fn vip_lease(settings: &Settings<'_>) -> Option<VipLease> {
+    match settings.choice("vip_lease")? {
+        0 => Some(VipLease::Nft),
+        1 => Some(VipLease::Lifetime),
+        _ => Some(VipLease::Off),
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::config::error::{quote, Place, Report};
 use crate::config::tree::{Data, Section, Word};
-use crate::config::{Format, Track, V3Checksum, VrrpInstance};
+use crate::config::{Format, Track, V3Checksum, VipConflict, VrrpInstance};
 use crate::vrrp::settings::Election;
 use crate::wire::{Interval, Priority, Version, Vrid};
 use core::net::IpAddr;
@@ -73,6 +73,7 @@ pub fn read(
         advert_int,
         nopreempt,
         accept: accept::read(&settings, report),
+        vip_lease: accept::vip_lease(&settings),
         fast_handover: settings.flag("fast_handover").unwrap_or(true),
         skip_check_adv_addr: settings.flag("skip_check_adv_addr").unwrap_or(false),
         v3_checksum: v3_checksum(&settings),
@@ -95,6 +96,7 @@ pub fn read(
         transport,
         track,
         dont_track_primary: settings.flag("dont_track_primary").unwrap_or(false),
+        vip_conflict: vip_conflict(&settings),
         use_vmac: vmac::read(&settings, report),
         notify: notify::read(&settings, report),
     };
@@ -199,6 +201,14 @@ fn v3_checksum(settings: &Settings<'_>) -> V3Checksum {
         Some(1) => V3Checksum::Rfc9568,
         Some(2) => V3Checksum::PseudoHeader,
         _ => V3Checksum::Auto,
+    }
+}
+
+fn vip_conflict(settings: &Settings<'_>) -> VipConflict {
+    match settings.choice("vip_conflict") {
+        Some(0) => VipConflict::Off,
+        Some(2) => VipConflict::Probe,
+        _ => VipConflict::Detect,
     }
 }
 

@@ -228,10 +228,15 @@ fn global_defs(globals: &Settings<'_>, report: &mut Report) -> GlobalDefs {
     GlobalDefs {
         router_id: globals.text("router_id"),
         script_user: globals.user("script_user"),
+        socket_group: globals.text("socket_group"),
+        socket_group_place: globals.place_of("socket_group"),
         no_accept_failure: accept::failure(globals),
         vrrp_startup_delay: globals.time("vrrp_startup_delay").unwrap_or_default(),
         vrrp_delay_after_boot: globals.time("vrrp_delay_after_boot").unwrap_or_default(),
         notify_fifo: notify::fifos(globals, report),
+        fifo_write_vrrp_states_on_reload: globals
+            .flag("fifo_write_vrrp_states_on_reload")
+            .unwrap_or_default(),
     }
 }
 

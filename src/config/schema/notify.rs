@@ -19,11 +19,6 @@ const DEFAULT_PRE: Duration = Duration::from_secs(1);
 
 /// The notify scripts of an instance or a group.
 pub fn read(settings: &Settings<'_>, report: &mut Report) -> Notify {
-    if settings.has("notify_deleted") {
-        let message = "notify_deleted is not run: this version cannot reload, so that no instance \
-                       is removed while it runs";
-        report.warning(settings.place_of("notify_deleted"), message);
-    }
     Notify {
         notify_master: settings.command("notify_master"),
         notify_backup: settings.command("notify_backup"),

@@ -70,12 +70,16 @@ const FIFO: Kind = Kind::Special(super::notify::FIFO);
 const GARP_EXTRA: Kind = Kind::Special(super::vmac::EXTRA);
 const WEIGHT: Kind = Kind::Weight(bounds::WEIGHT);
 const NAMES: Kind = Kind::Special("a list of names");
+const LEASE: Kind = Kind::Choice(&["nft", "lifetime", "off"]);
 const CHECKSUM: Kind = Kind::Choice(&["auto", "rfc9568", "pseudo-header"]);
+
+const CONFLICT: Kind = Kind::Choice(&["off", "detect", "probe"]);
 
 /// `global_defs`. A default that belongs to an instance or a script stands there.
 pub const GLOBAL_DEFS: &[Key] = &[
     key("router_id", Kind::Text, ""),
     key("script_user", Kind::User, ""),
+    key("socket_group", Kind::Text, ""),
     key("enable_script_security", Kind::Flag, "true"),
     key("vrrp_version", Kind::Version, ""),
     key("vrrp_garp_master_delay", DELAY, ""),
@@ -106,7 +110,10 @@ pub const GLOBAL_DEFS: &[Key] = &[
     key("vrrp_notify_fifo", FIFO, ""),
     key("vrrp_notify_fifo_script", Kind::Command, ""),
     key("vrrp_notify_priority_changes", Kind::Flag, "false"),
+    key("fifo_write_vrrp_states_on_reload", Kind::Flag, "false"),
     key("no_accept_failure", Kind::Choice(&["warn", "fault"]), "warn"),
+    key("vip_conflict", CONFLICT, ""),
+    key("vip_lease", LEASE, ""),
 ];
 
 /// `vrrp_script`.
@@ -219,6 +226,8 @@ pub const VRRP_INSTANCE: &[Key] = &[
     shared("owner_ignore_adverts", Kind::Flag, "false", "vrrp_owner_ignore_adverts"),
     key("accept", Kind::Flag, ""),
     key("no_accept", Kind::Flag, ""),
+    // Default: the best that the kernel has.
+    shared("vip_lease", LEASE, "", "vip_lease"),
     shared("fast_handover", Kind::Flag, "true", "fast_handover"),
     shared("skip_check_adv_addr", Kind::Flag, "false", "vrrp_skip_check_adv_addr"),
     shared("v3_checksum", CHECKSUM, "auto", "v3_checksum"),
@@ -252,6 +261,7 @@ pub const VRRP_INSTANCE: &[Key] = &[
     shared("garp_lower_prio_delay", DELAY, "", "vrrp_garp_lower_prio_delay"),
     shared("garp_lower_prio_repeat", REPEAT_OR_NONE, "", "vrrp_garp_lower_prio_repeat"),
     shared("garp_extra_if", GARP_EXTRA, "", "vrrp_garp_extra_if"),
+    shared("vip_conflict", CONFLICT, "detect", "vip_conflict"),
     key("use_vmac", Kind::Special(super::vmac::EXPECTED), ""),
     key("vmac_xmit_base", Kind::Flag, "false"),
     key("notify_master", Kind::Command, ""),

@@ -141,15 +141,19 @@ pub fn is_rule(rule: &Rule, header: &Header, rest: &[u8]) -> bool {
     header.family == family && preference == rule.preference
 }
 
-/// Removes all that bears our mark: a crash has left it. Returns how many routes and rules that were.
+/// Removes all that bears our mark and is not to be kept: a crash has left it. Returns how many
+/// routes and rules that were.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn remove_leftovers() -> io::Result<(usize, usize)> {
-    let is_ours =
-        |_: &Header, rest: &[u8]| nl::octets(rest, nl::FRA_PROTOCOL) == Some(&[ADDRESS_PROTO]);
+pub fn remove_leftovers(mut keep: impl FnMut(&Message<'_>) -> bool) -> io::Result<(usize, usize)> {
+    let is_ours = |message: &Message<'_>, _: &Header, rest: &[u8]| {
+        nl::octets(rest, nl::FRA_PROTOCOL) == Some(&[ADDRESS_PROTO]) && !keep(message)
+    };
     let rules = remove((nl::RTM_GETRULE, nl::RTM_NEWRULE, nl::RTM_DELRULE), 0, is_ours)?;
-    let is_ours = |header: &Header, _: &[u8]| header.protocol == ADDRESS_PROTO;
+    let is_ours = |message: &Message<'_>, header: &Header, _: &[u8]| {
+        header.protocol == ADDRESS_PROTO && !keep(message)
+    };
     let kinds = (fib::RTM_GETROUTE, fib::RTM_NEWROUTE, fib::RTM_DELROUTE);
     let routes = remove(kinds, ADDRESS_PROTO, is_ours)?;
     Ok((routes, rules))
@@ -160,7 +164,7 @@ pub fn remove_leftovers() -> io::Result<(usize, usize)> {
 fn remove(
     (ask, told, remove): (u16, u16, u16),
     protocol: u8,
-    is_ours: impl Fn(&Header, &[u8]) -> bool,
+    mut is_ours: impl FnMut(&Message<'_>, &Header, &[u8]) -> bool,
 ) -> io::Result<usize> {
     let socket = Netlink::open(&[], 0)?;
     socket.check_strictly();
@@ -169,8 +173,9 @@ fn remove(
         let header = Header { family, protocol, ..Header::default() };
         let (requests, count) = leftovers(&socket, ask, &header, |message| {
             let body = Header::parse(message.body);
-            (message.kind == told && body.is_some_and(|(header, rest)| is_ours(&header, rest)))
-                .then_some(remove)
+            (message.kind == told
+                && body.is_some_and(|(header, rest)| is_ours(message, &header, rest)))
+            .then_some(remove)
         })?;
         netlink::chunks(&requests).try_for_each(|chunk| socket.send(chunk))?;
         all += count;
@@ -183,7 +188,7 @@ fn leftovers(
     socket: &Netlink,
     ask: u16,
     header: &Header,
-    request: impl Fn(&Message<'_>) -> Option<u16>,
+    mut request: impl FnMut(&Message<'_>) -> Option<u16>,
 ) -> io::Result<(Vec<u8>, usize)> {
     for _ in 0..DUMP_TRIES {
         let (mut requests, mut count) = (Vec::new(), 0);

@@ -10,7 +10,8 @@ mod encode;
 mod events;
 mod tables;
 
-use super::link::{Links, Refusal, ADDRESS_PROTO};
+use super::link::{Left, Links, Refusal, ADDRESS_PROTO};
+use super::told::Told;
 use crate::config::route::{Route, Rule, RuleAction, VirtualRoute, VirtualRule};
 use crate::sys::netlink::route as nl;
 use crate::sys::netlink::{
@@ -24,8 +25,6 @@ pub use tables::number as table_number;
 
 /// What one that somebody removes again and again is put back after.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often the log tells of the same one.
-const TOLD: Duration = Duration::from_secs(60);
 
 /// What a request was for stands in the upper four bits of its sequence number. Those of addresses
 /// have 0 there.
@@ -36,6 +35,9 @@ const SET: u32 = 4;
 const AGAIN: u32 = 5;
 /// To remove.
 const REMOVE: u32 = 6;
+
+/// The number of what we do not have any more.
+const NOBODY: usize = (1 << KIND) - 1;
 
 /// The fixed parts of a request.
 #[derive(Clone, Copy, Debug)]
@@ -79,14 +81,18 @@ struct Item {
     /// How many want it.
     wanted: usize,
     held: Held,
+    /// It was ours, and we have asked the kernel to remove it.
+    leaving: bool,
     /// Why it could not be set, told already.
     failed: Option<i32>,
+    /// What is there is what an earlier run has put there.
+    adopted: bool,
     /// Somebody has removed it.
     gone: bool,
     /// When it was put back last.
     restored_at: Option<Instant>,
-    /// When that was told last, and how often it has happened since.
-    told: (Option<Instant>, u32),
+    /// When that was told last.
+    told: Told,
 }
 
 /// All routes and rules of the configuration.
@@ -95,6 +101,10 @@ pub struct Fib {
     items: Vec<Item>,
     /// Somebody has removed one of them.
     any_gone: bool,
+    /// What is wanted now and is there was put there by an earlier run.
+    pub adopts: bool,
+    /// When all of them were asked for last.
+    set_at: Option<Instant>,
 }
 
 impl Fib {
@@ -134,12 +144,49 @@ impl Fib {
             table,
             wanted: 0,
             held: Held::Not,
+            leaving: false,
             failed: None,
+            adopted: false,
             gone: false,
             restored_at: None,
-            told: (None, 0),
+            told: Told::default(),
         });
         self.items.len() - 1
+    }
+
+    /// Keeps what is wanted now, whoever lets go of it: until a reload has found out who wants it.
+    pub fn hold(&mut self) {
+        self.items.iter_mut().filter(|it| it.wanted > 0).for_each(|it| it.wanted += 1);
+    }
+
+    /// Takes over what is there after a reload; `numbers` has the new number of each interface. What
+    /// nobody can want any more goes.
+    pub fn inherit(&mut self, old: Self, numbers: &[usize], links: &Links, batch: &mut Vec<u8>) {
+        for mut before in old.items {
+            before.devs.iter_mut().for_each(|dev| *dev = numbers[*dev]);
+            match self.items.iter_mut().find(|item| item.what == before.what) {
+                Some(heir) => {
+                    (heir.held, heir.failed, heir.gone) = (before.held, before.failed, before.gone);
+                    (heir.restored_at, heir.told) = (before.restored_at, before.told);
+                }
+                None if before.held == Held::Ours => before.remove(NOBODY, links, batch),
+                None => {}
+            }
+        }
+        self.any_gone = old.any_gone;
+    }
+
+    /// Removes what we have put there and nobody wants after a reload.
+    pub fn sweep(&mut self, links: &Links, batch: &mut Vec<u8>) {
+        for (number, item) in self.items.iter_mut().enumerate().rev() {
+            if item.wanted == 0 {
+                if item.held == Held::Ours {
+                    item.leaving = true;
+                    item.remove(number, links, batch);
+                }
+                (item.held, item.failed, item.gone) = (Held::Not, None, false);
+            }
+        }
     }
 
     /// Whether there is none at all.
@@ -157,10 +204,26 @@ impl Fib {
         self.items.iter().filter_map(said).chain([ADDRESS_PROTO])
     }
 
+    /// Whether something of ours that an earlier run has left is wanted now.
+    #[must_use]
+    pub fn is_wanted(&self, message: &crate::sys::netlink::Message<'_>) -> bool {
+        let Some((header, rest)) = nl::Header::parse(message.body) else { return false };
+        let wanted = self.items.iter().filter(|item| item.wanted > 0);
+        wanted.into_iter().any(|item| match (&item.what, message.kind) {
+            (What::Route(route), fib::RTM_NEWROUTE) => {
+                events::is_route(route, item.table, &header, rest)
+            }
+            (What::Rule(rule), nl::RTM_NEWRULE) => events::is_rule(rule, &header, rest),
+            _ => false,
+        })
+    }
+
     /// One more wants it.
     pub fn acquire(&mut self, number: usize, links: &Links, batch: &mut Vec<u8>) {
         let Some(item) = self.items.get_mut(number) else { return };
         item.wanted += 1;
+        item.adopted = self.adopts;
+        item.leaving = false;
         if item.held == Held::Not {
             item.set(number, SET, links, batch);
         }
@@ -175,22 +238,50 @@ impl Fib {
         }
         let ours = item.held == Held::Ours;
         (item.held, item.failed, item.gone) = (Held::Not, None, false);
+        item.leaving = ours;
         if ours {
-            let kind = match item.what {
-                What::Route(_) => fib::RTM_DELROUTE,
-                What::Rule(_) => nl::RTM_DELRULE,
+            item.remove(number, links, batch);
+        }
+    }
+
+    /// Removes what is ours and goes by an interface that has another name now: it is meant for the
+    /// one that has, or gets, the old name.
+    pub fn leave(&mut self, left: &Left, links: &Links, batch: &mut Vec<u8>) {
+        let ours = |item: &&mut Item| item.held == Held::Ours && item.devs.contains(&left.link);
+        for item in self.items.iter_mut().filter(ours) {
+            let index = |dev: &usize| match *dev == left.link {
+                true => Some(left.index),
+                false => links.get(*dev).index,
             };
-            let seq = REMOVE << KIND | number as u32;
-            // Without its interface it is not there.
-            let _ = item.request(Request { kind, flags: NLM_F_REQUEST, seq }, links, batch);
+            let indices: Option<Vec<u32>> = item.devs.iter().map(index).collect();
+            if let (What::Route(route), Some(indices)) = (&item.what, indices) {
+                let (kind, flags) = (fib::RTM_DELROUTE, NLM_F_REQUEST);
+                let request = Request { kind, flags, seq: REMOVE << KIND | NOBODY as u32 };
+                encode::route(request, route, item.table, &indices, batch);
+            }
+            item.held = Held::Not;
+        }
+    }
+
+    /// Requests were lost: removes once more what was to be removed and may be there still.
+    pub fn remove_again(&mut self, links: &Links, batch: &mut Vec<u8>) {
+        for (number, item) in self.items.iter_mut().enumerate().filter(|(_, it)| it.leaving) {
+            item.remove(number, links, batch);
         }
     }
 
     /// Asks for all that is wanted: something has changed, and nobody says what that took along.
-    pub fn set_again(&mut self, links: &Links, batch: &mut Vec<u8>) {
+    pub fn set_again(&mut self, now: Instant, links: &Links, batch: &mut Vec<u8>) {
+        self.set_at = Some(now);
         for (number, item) in self.items.iter_mut().enumerate().filter(|(_, it)| it.wanted > 0) {
             item.set(number, AGAIN, links, batch);
         }
+    }
+
+    /// Whether all of them were asked for so short a time ago.
+    #[must_use]
+    pub fn was_set_within(&self, span: Duration, now: Instant) -> bool {
+        self.set_at.is_some_and(|at| now < at + span)
     }
 
     /// Asks for what somebody has removed. Returns false if one of them has to wait a moment.
@@ -260,6 +351,16 @@ impl Item {
         }
     }
 
+    fn remove(&self, number: usize, links: &Links, batch: &mut Vec<u8>) {
+        let kind = match self.what {
+            What::Route(_) => fib::RTM_DELROUTE,
+            What::Rule(_) => nl::RTM_DELRULE,
+        };
+        let seq = REMOVE << KIND | number as u32;
+        // Without its interface it is not there.
+        let _ = self.request(Request { kind, flags: NLM_F_REQUEST, seq }, links, batch);
+    }
+
     /// `None` if an interface that it names is not there.
     fn request(&self, request: Request, links: &Links, batch: &mut Vec<u8>) -> Option<()> {
         let index: Option<Vec<u32>> = self.devs.iter().map(|dev| links.get(*dev).index).collect();
@@ -279,6 +380,8 @@ impl Item {
                 log::error!("cannot remove {}: {error}", self.text);
             }
             _ if self.wanted == 0 => {}
+            // It has our mark, or the kernel will not remove it for us.
+            (SET, EEXIST) if std::mem::take(&mut self.adopted) => self.held = Held::Ours,
             (SET, EEXIST) => {
                 log::info!("{} was there already: using it, never removing it", self.text);
                 (self.held, self.failed) = (Held::Foreign, None);
@@ -302,17 +405,9 @@ impl Item {
             return;
         }
         self.restored_at = Some(now);
-        let (told, again) = self.told;
-        if told.is_some_and(|at| now < at + TOLD) {
-            self.told.1 = again.saturating_add(1);
-            return;
+        if let Some(often) = self.told.tell(now) {
+            log::warn!("{} had vanished: it is put back{often}", self.text);
         }
-        let often = match again {
-            0 => String::new(),
-            again => format!(", {again} times since this was last told"),
-        };
-        log::warn!("{} had vanished: it is put back{often}", self.text);
-        self.told = (Some(now), 0);
     }
 
     fn refused(&mut self, errno: i32) {

@@ -25,6 +25,14 @@ pub struct Line {
     pub text: String,
 }
 
+impl Line {
+    /// Whether it tells a state.
+    #[must_use]
+    pub fn is_state(&self) -> bool {
+        self.kind == Kind::State
+    }
+}
+
 /// Lines in their order.
 #[derive(Debug)]
 pub struct Lines {
@@ -55,6 +63,20 @@ impl Lines {
         }
         self.waiting.remove(superseded.unwrap_or(0));
         true
+    }
+
+    /// Takes over what waits after a reload; `heir` gives the new number of a name.
+    pub fn inherit(&mut self, before: Self, heir: impl Fn(usize) -> Option<usize>) {
+        for mut line in before.waiting {
+            // Nothing supersedes the last words of one that is no more.
+            line.about = heir(line.about).unwrap_or(usize::MAX - line.about);
+            self.push(line);
+        }
+    }
+
+    /// All of them, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Line> {
+        self.waiting.iter()
     }
 
     /// The oldest.

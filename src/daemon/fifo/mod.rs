@@ -5,6 +5,7 @@ pub mod lines;
 use super::children::{Ended, Owner};
 use super::command::{identity, Runnable};
 use super::notify::{News, Told};
+use super::shortage::Lack;
 use super::{Daemon, Object, Source};
 use crate::config::{Config, NotifyFifo, ScriptUser};
 use crate::sys::{fifo, user};
@@ -48,6 +49,8 @@ pub struct Fifo {
     pause: Duration,
     /// When the script is started again.
     again_at: Option<Instant>,
+    /// Why it is not running, told already.
+    why_not: String,
     /// The script was told to end.
     terminated: bool,
 }
@@ -76,11 +79,61 @@ impl Fifo {
             script,
             pause: FIRST_PAUSE,
             again_at: None,
+            why_not: String::new(),
             terminated: false,
         }
     }
 
-    fn write(&mut self, line: Line) {
+    /// Takes over from the one with its path before a reload. True if its script goes on.
+    fn inherit(&mut self, before: Self, heir: impl Fn(usize) -> Option<usize>) -> bool {
+        self.made |= before.made;
+        self.lines.inherit(before.lines, heir);
+        self.full = before.full;
+        let same = match (&self.script, &before.script) {
+            (Some(now), Some(before)) => now.is_same(before),
+            _ => false,
+        };
+        if same {
+            (self.pause, self.again_at) = (before.pause, before.again_at);
+        }
+        same
+    }
+
+    /// Its descriptor.
+    pub fn fd(&self) -> Option<std::os::fd::RawFd> {
+        self.file.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether it goes when we stop.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        self.made
+    }
+
+    /// It was made by a vipd whose place we have taken.
+    pub const fn make_ours(&mut self) {
+        self.made = true;
+    }
+
+    /// Whether a script reads it.
+    #[must_use]
+    pub const fn has_script(&self) -> bool {
+        self.script.is_some()
+    }
+
+    /// The lines for which there was no room yet.
+    pub fn waiting(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter()
+    }
+
+    /// Writes a line, as soon as there is room for it.
+    pub fn write(&mut self, line: Line) {
         if self.file.is_none() {
             return;
         }
@@ -222,10 +275,42 @@ impl Daemon {
         number
     }
 
-    /// Starts the scripts that read.
+    /// After a reload: what waits to be written, and the scripts that read. Returns the new number of
+    /// each whose script goes on.
+    pub(super) fn inherit_fifos(
+        &mut self,
+        old: Vec<Fifo>,
+        tellers: &[Option<usize>],
+    ) -> Vec<Option<usize>> {
+        let heir = |teller: usize| tellers.get(teller).copied().flatten();
+        let heirs = old.into_iter().map(|mut before| {
+            match self.fifos.iter().position(|it| it.path == before.path) {
+                Some(number) => self.fifos[number].inherit(before, heir).then_some(number),
+                None => {
+                    before.close();
+                    None
+                }
+            }
+        });
+        heirs.collect()
+    }
+
+    /// After a reload: starts the scripts that do not run yet, and writes what there is room for.
+    pub(super) fn go_on_with_fifos(&mut self, heirs: &[Option<usize>]) {
+        for number in 0..self.fifos.len() {
+            self.fifos[number].flush();
+            if !heirs.contains(&Some(number)) {
+                self.start_fifo_script(number);
+            }
+        }
+    }
+
+    /// Starts the scripts that read, unless one was handed to us.
     pub(super) fn start_fifo_scripts(&mut self) {
         for number in 0..self.fifos.len() {
-            self.start_fifo_script(number);
+            if !self.children.owners().any(|owner| owner == Owner::Fifo(number)) {
+                self.start_fifo_script(number);
+            }
         }
     }
 
@@ -236,19 +321,29 @@ impl Daemon {
         let (registry, owner) = (self.poll.registry(), Owner::Fifo(number));
         let path: &[&str] = &[&it.path];
         match self.children.start(registry, self.now, owner, script, path, &[]) {
-            Ok(()) => log::debug!("notify_fifo_script of {}: started", it.path),
-            Err(error) => self.fifo_script_again(number, &format!("was not run: {error}")),
+            Ok(()) => {
+                it.why_not.clear();
+                log::debug!("notify_fifo_script of {}: started", it.path);
+            }
+            Err(error) => {
+                let why = format!("was not run: {error}");
+                self.shortage.count(Lack::Script);
+                self.fifo_script_again(number, why);
+            }
         }
     }
 
     /// Starts a script again after a pause.
-    fn fifo_script_again(&mut self, number: usize, what: &str) {
+    fn fifo_script_again(&mut self, number: usize, what: String) {
         let it = &mut self.fifos[number];
-        log::warn!(
-            "notify_fifo_script of {} {what}: starting it again in {}",
-            it.path,
-            Span(it.pause)
-        );
+        if it.why_not != what {
+            log::warn!(
+                "notify_fifo_script of {} {what}: starting it again in {}",
+                it.path,
+                Span(it.pause)
+            );
+            it.why_not = what;
+        }
         it.again_at = Some(self.now + it.pause);
         it.pause = (it.pause * 2).min(LONGEST_PAUSE);
         self.touch(Object::Fifos);
@@ -269,7 +364,7 @@ impl Daemon {
         };
         self.fifo_script_again(
             number,
-            &format!("has ended: {} after {}{said}", ended.exit, Span(ran)),
+            format!("has ended: {} after {}{said}", ended.exit, Span(ran)),
         );
     }
 
@@ -283,7 +378,7 @@ impl Daemon {
     /// A change of state, for the FIFOs that are told of it.
     pub(super) fn write_news(&mut self, teller: usize, news: &News) {
         let kind = match news.told {
-            Told::State(_) | Told::Stop => Kind::State,
+            Told::State(_) | Told::Stop | Told::Deleted => Kind::State,
             Told::LowerPriority => Kind::Event,
         };
         self.write_line(teller, kind, news.told.as_str(), news.priority);
@@ -297,6 +392,21 @@ impl Daemon {
                 StateName::Init | StateName::Backup | StateName::Fault => "BACKUP_PRIORITY",
             };
             self.write_line(instance, Kind::Event, what, priority);
+        }
+    }
+
+    /// Every state, for whoever reads, whether it is new or not. A group has no priority.
+    pub(super) fn write_all_states(&mut self) {
+        let instances = self.instances.iter().enumerate().map(|(number, it)| {
+            let first = it.routers.first().map(|router| &self.routers[*router].core);
+            (number, it.state, first.map_or(Priority(0), |core| core.effective_priority()))
+        });
+        let groups = self.groups.iter().filter_map(|it| Some((it.teller?, it.state, Priority(0))));
+        let states: Vec<_> = instances.chain(groups).collect();
+        for (teller, state, priority) in states {
+            if state != StateName::Init {
+                self.write_line(teller, Kind::State, state.as_str(), priority);
+            }
         }
     }
 

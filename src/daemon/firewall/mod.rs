@@ -21,7 +21,9 @@
 mod rules;
 
 use crate::sys::netlink::nft::{is_unsupported, Batch, News, Nft, Refused, Told, NFPROTO_INET};
+use crate::sys::shortage;
 use rules::{LINK_LOCAL, REPORTS, V4, V6};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, RawFd};
@@ -49,6 +51,8 @@ pub struct Firewall {
     built: usize,
     /// Why it is not.
     failure: Option<String>,
+    /// Because something has run out.
+    short: bool,
 }
 
 impl Default for Firewall {
@@ -60,8 +64,17 @@ impl Default for Firewall {
             batch: Batch::new(NFPROTO_INET, TABLE),
             built: 0,
             failure: None,
+            short: false,
         }
     }
+}
+
+/// Whether there is the table of a daemon.
+///
+/// # Errors
+/// What the kernel says.
+pub fn is_there(nft: &mut Nft) -> io::Result<bool> {
+    Ok(nft.find(NFPROTO_INET, TABLE, V4)?.is_some())
 }
 
 impl Firewall {
@@ -112,14 +125,17 @@ impl Firewall {
     }
 
     /// Removes what an earlier run has left, and makes the table if anything may be put into it.
-    /// `look`: there may be something left although nothing is wanted now.
-    pub fn start(&mut self, look: bool) {
+    /// `look`: there may be something left although nothing is wanted now; `expected`: and that is
+    /// as it should be.
+    pub fn start(&mut self, look: bool, expected: bool) {
         if self.elements.is_empty() && !look {
             return;
         }
         // Without nftables nothing can be left.
         if matches!(self.find(), Ok(Some(true))) {
-            log::warn!("removing the nftables table inet {TABLE}: an earlier run has left it");
+            if !expected {
+                log::warn!("removing the nftables table inet {TABLE}: an earlier run has left it");
+            }
             self.remove();
         }
         if self.elements.is_empty() {
@@ -136,6 +152,54 @@ impl Firewall {
         }
     }
 
+    /// Keeps what is wanted now, whoever lets go of it: until a reload has found out who wants it.
+    pub fn hold(&mut self) {
+        self.elements.iter_mut().filter(|it| it.wanted > 0).for_each(|it| it.wanted += 1);
+    }
+
+    /// Takes over the table after a reload, when everybody has said what is wanted: only what differs
+    /// is changed. True if its news have to be watched.
+    pub fn inherit(&mut self, old: Self) -> bool {
+        let watched = old.news.is_some();
+        (self.nft, self.news, self.failure) = (old.nft, old.news, old.failure);
+        self.batch.clear();
+        if self.elements.is_empty() {
+            self.remove();
+            (self.nft, self.failure) = (None, None);
+            return false;
+        }
+        if !watched {
+            self.start(false, false);
+            return self.news.is_some();
+        }
+        let wanted = |elements: &[Element]| {
+            let wanted = elements.iter().filter(|it| it.wanted > 0);
+            wanted.map(|it| (it.set, it.key.clone())).collect::<BTreeSet<_>>()
+        };
+        let (before, now) = (wanted(&old.elements), wanted(&self.elements));
+        self.built = old.built.min(self.elements.len());
+        let kinds = |elements: &[Element]| elements.iter().any(|it| it.set == REPORTS);
+        let others = |elements: &[Element]| elements.iter().any(|it| it.set != REPORTS);
+        let same_rules = kinds(&old.elements) == kinds(&self.elements)
+            && others(&old.elements) == others(&self.elements);
+        if !same_rules {
+            self.built = 0;
+            self.build();
+        } else if old.built == old.elements.len() {
+            self.built = self.elements.len();
+        }
+        for (set, key) in now.difference(&before) {
+            self.batch.add_element(set, key);
+        }
+        for (set, key) in before.difference(&now) {
+            // A batch with an element that is not there would fail as a whole.
+            self.batch.add_element(set, key);
+            self.batch.delete_element(set, key);
+        }
+        self.flush();
+        false
+    }
+
     /// What becomes readable when nftables' rules change.
     #[must_use]
     pub fn news_fd(&self) -> Option<RawFd> {
@@ -146,6 +210,12 @@ impl Firewall {
     #[must_use]
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
+    }
+
+    /// Whether they are not because something has run out, so that it is worth while to try again soon.
+    #[must_use]
+    pub const fn is_short(&self) -> bool {
+        self.failure.is_some() && self.short
     }
 
     /// Whether there is a table of our name: one of ours?
@@ -226,12 +296,16 @@ impl Firewall {
             Ok(Some(false)) => {
                 return Err("there is one that vipd has not made: give yours another name".into())
             }
-            Err(error) => return Err(format!("{error}{}", remedy(&error))),
+            Err(error) => {
+                self.short = shortage::of(&error).is_some();
+                return Err(format!("{error}{}", remedy(&error)));
+            }
         }
         self.describe();
         let Some(nft) = &mut self.nft else { return Ok(()) };
-        let refused = |it: Refused| format!("{}: {}{}", it.what, it.error, remedy(&it.error));
-        nft.commit(&mut self.batch).map_err(refused)
+        let Err(Refused { what, error }) = nft.commit(&mut self.batch) else { return Ok(()) };
+        self.short = shortage::of(&error).is_some();
+        Err(format!("{what}: {error}{}", remedy(&error)))
     }
 
     /// Puts all of the table into the batch.

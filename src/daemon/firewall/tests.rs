@@ -67,7 +67,7 @@ fn a_link_local_address_counts_on_its_interface() {
 fn what_two_want_stays_until_none_does() {
     alone(|nft| {
         let (mut firewall, element) = firewall();
-        firewall.start(false);
+        firewall.start(false, false);
         for (puts, takes, there) in [(1, 0, true), (1, 1, true), (0, 1, false), (1, 0, true)] {
             (0..puts).for_each(|_| firewall.put(element));
             (0..takes).for_each(|_| firewall.take(element));
@@ -84,10 +84,10 @@ fn what_two_want_stays_until_none_does() {
 fn nobody_wants_anything_so_there_is_no_table() {
     alone(|nft| {
         let mut firewall = Firewall::default();
-        firewall.start(false);
+        firewall.start(false, false);
         firewall.flush();
         assert!(firewall.nft.is_none() && firewall.news_fd().is_none());
-        firewall.start(true);
+        firewall.start(true, false);
         assert_eq!(table(nft), None);
         firewall.remove();
     });
@@ -97,12 +97,12 @@ fn nobody_wants_anything_so_there_is_no_table() {
 fn what_was_left_is_removed_by_a_start_that_looks() {
     alone(|nft| {
         let (mut killed, element) = firewall();
-        killed.start(false);
+        killed.start(false, false);
         killed.put(element);
         killed.flush();
         drop(killed);
         assert!(holds(nft));
-        Firewall::default().start(true);
+        Firewall::default().start(true, false);
         assert_eq!(table(nft), None);
     });
 }
@@ -111,7 +111,7 @@ fn what_was_left_is_removed_by_a_start_that_looks() {
 fn a_removed_table_is_put_back_with_all_that_was_in_it() {
     alone(|nft| {
         let (mut firewall, element) = firewall();
-        firewall.start(false);
+        firewall.start(false, false);
         firewall.put(element);
         firewall.flush();
         firewall.read_news();
@@ -132,7 +132,7 @@ fn a_table_that_is_not_ours_is_left_alone_and_waited_for() {
     alone(|nft| {
         change(nft, |theirs| theirs.add_table("theirs"));
         let (mut firewall, element) = firewall();
-        firewall.start(true);
+        firewall.start(true, false);
         let failure = firewall.failure().unwrap().to_owned();
         assert!(failure.contains("vipd has not made"), "{failure}");
         firewall.put(element);

@@ -1,7 +1,7 @@
 //! What routes and lists of addresses need of this host.
 
 use super::super::fib::table_number;
-use super::interface;
+use super::{interface, Interfaces};
 use crate::config::error::Report;
 use crate::config::route::{Line, RuleAction, Table};
 use crate::config::{Config, VrrpInstance};
@@ -12,14 +12,14 @@ use std::path::Path;
 
 /// A routing table that has no number is an error, and so are more addresses than a packet holds; a
 /// missing interface is a warning, for it may come.
-pub fn check(config: &Config, report: &mut Report) {
+pub fn check(config: &Config, there: &Interfaces, report: &mut Report) {
     let mut told = BTreeSet::new();
     for instance in &config.vrrp_instance {
         packet(instance, report);
         for line in instance.virtual_routes.iter().map(|route| &route.line) {
             for (dev, place) in line.devs.iter().filter(|(dev, _)| *dev != instance.interface) {
                 if told.insert(dev) {
-                    interface(dev, *place, report);
+                    interface(dev, *place, there, report);
                 }
             }
         }
@@ -46,8 +46,15 @@ fn named(table: &Table, line: &Line, report: &mut Report) {
     }
 }
 
+/// So many addresses of a family fit into an advert whatever the MTU: it is 68 at least (RFC 791),
+/// and 1280 for IPv6.
+const FIT_ANYWHERE: usize = 8;
+
 /// An advert is one packet (RFC 9568 §5.2): it has to carry all addresses.
 fn packet(instance: &VrrpInstance, report: &mut Report) {
+    if [Family::V4, Family::V6].iter().all(|it| instance.addresses(*it).count() <= FIT_ANYWHERE) {
+        return;
+    }
     let file = Path::new("/sys/class/net").join(&instance.interface).join("mtu");
     let text = fs::read_to_string(file).ok();
     let Some(mtu) = text.and_then(|text| text.trim().parse::<usize>().ok()) else { return };

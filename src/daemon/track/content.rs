@@ -4,6 +4,7 @@
 use super::walk::End;
 use crate::config::InitFile;
 use crate::sys::file::{self, FileSystem};
+use crate::sys::shortage;
 use crate::vrrp::tracker;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -36,25 +37,29 @@ impl Content {
 }
 
 /// Reads what is at the end of a way.
-#[must_use]
-pub fn read(end: &Result<PathBuf, End>) -> Content {
+///
+/// # Errors
+/// Something has run out, so what is in the file is not known.
+pub fn read(end: &Result<PathBuf, End>) -> io::Result<Content> {
     let path = match end {
         Ok(path) => path,
-        Err(End::Missing) => return Content::Missing,
-        Err(End::Refused(reason)) => return Content::Unusable(reason.clone()),
+        Err(End::Missing) => return Ok(Content::Missing),
+        Err(End::Refused(reason)) => return Ok(Content::Unusable(reason.clone())),
     };
     if file::file_system(path) == FileSystem::Remote {
-        return Content::Unusable("it is on a network file system, which could stop vipd".into());
+        let why = "it is on a network file system, which could stop vipd";
+        return Ok(Content::Unusable(why.into()));
     }
-    match first_bytes(path) {
+    Ok(match first_bytes(path) {
         Ok(Some(bytes)) => match tracker::number(&bytes) {
             Some(number) => Content::Number(number),
             None => Content::Unusable("it does not begin with a number".into()),
         },
         Ok(None) => Content::Unusable("it is no regular file".into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Content::Missing,
+        Err(error) if shortage::of(&error).is_some() => return Err(error),
         Err(error) => Content::Unusable(error.to_string()),
-    }
+    })
 }
 
 fn first_bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {

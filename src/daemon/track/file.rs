@@ -35,6 +35,7 @@ pub struct Files {
     poll_at: Option<Instant>,
     /// More events may be waiting than one turn takes.
     pub backlog: bool,
+    refusals: u32,
 }
 
 /// A tracked file.
@@ -47,6 +48,8 @@ struct File {
     steps: Vec<(i32, OsString)>,
     /// Nobody tells of changes.
     polled: bool,
+    /// It could not be read, because something has run out, and that was said.
+    unread: bool,
     content: Content,
 }
 
@@ -57,13 +60,32 @@ impl Files {
         Some(self.files.get(file)?.tracker)
     }
 
+    /// They were tracked already, by another vipd: nothing is written into them.
+    pub fn leave_alone(&mut self) {
+        self.files.iter_mut().for_each(|file| file.init = None);
+    }
+
+    /// What was read before a reload; nothing is written into a file that was tracked already.
+    pub fn inherit(&mut self, old: &Self) {
+        self.refusals = old.refusals;
+        for file in &mut self.files {
+            let same = |before: &&File| (&before.name, &before.path) == (&file.name, &file.path);
+            if let Some(before) = old.files.iter().find(same) {
+                file.init = None;
+                file.content = before.content.clone();
+                file.unread = before.unread;
+            }
+        }
+    }
+
     /// When [`Daemon::files_due`] wants to be called.
     #[must_use]
     pub const fn due_at(&self) -> Option<Instant> {
         self.poll_at
     }
 
-    /// Watches the way to a file as it is now, and reads the file.
+    /// Watches the way to a file as it is now, and reads the file. If something has run out, what was
+    /// read last stands, and it is read again in a second.
     fn look(&mut self, file: usize) -> Content {
         let path = self.files[file].path.clone();
         let mut way = walk(&path);
@@ -78,7 +100,29 @@ impl Files {
             }
             way = again;
         }
-        content::read(&way.end)
+        let it = &mut self.files[file];
+        match content::read(&way.end) {
+            Ok(content) => {
+                if std::mem::take(&mut it.unread) {
+                    log::info!("file {}: it can be read again", it.name);
+                }
+                content
+            }
+            Err(error) => {
+                it.polled = true;
+                self.refusals = self.refusals.saturating_add(1);
+                if !std::mem::replace(&mut it.unread, true) {
+                    log::error!("file {}: {error}: what it said last stands", it.name);
+                }
+                it.content.clone()
+            }
+        }
+    }
+
+    /// How often a file could not be read because something had run out.
+    #[must_use]
+    pub const fn refusals(&self) -> u32 {
+        self.refusals
     }
 
     /// Watches these folders for a file and no others; false if one cannot be watched.
@@ -163,6 +207,7 @@ impl Daemon {
                 tracker,
                 steps: Vec::new(),
                 polled: false,
+                unread: false,
                 content: Content::Missing,
             });
         }
@@ -208,7 +253,7 @@ impl Daemon {
             log::info!("file {name}: nobody tells when {path} changes: it is read once a second");
         }
         // That it is not there is how it is as a rule.
-        if content != Content::Missing {
+        if content != self.files.files[file].content {
             self.tell_content(file, &content);
         }
         self.file_says(file, content);

@@ -153,7 +153,11 @@ impl Daemon {
 
     /// A sensor has found something out.
     pub(super) fn sense(&mut self, tracker: usize, sense: Sense) {
-        self.trackers[tracker].sense = sense;
+        let before = std::mem::replace(&mut self.trackers[tracker].sense, sense);
+        if before != sense {
+            self.state.refresh = true;
+            self.remember_sense(tracker, before);
+        }
         for at in 0..self.trackers[tracker].subscribers.len() {
             let Subscriber { instance, slot, weight } = self.trackers[tracker].subscribers[at];
             let effect = sense.effect(weight);

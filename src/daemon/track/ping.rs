@@ -3,7 +3,7 @@
 //! One socket of each family serves all hosts. A reply counts if it comes from the host that was
 //! asked, with the sequence number and the random number of the request that it is waited for.
 
-use super::probe::{plain, Way};
+use super::probe::{plain, Probe, Way};
 use crate::daemon::{Daemon, Source};
 use crate::sys::icmp::{Echo, EchoSocket};
 use crate::sys::random::random;
@@ -173,8 +173,16 @@ impl Daemon {
         request: (u16, u64),
         result: Result<&str, String>,
     ) {
-        let Some(Way::Ping(ping)) = self.probes.get(probe).map(|probe| &probe.way) else { return };
-        if ping.host == from && ping.request == Some(request) {
+        let is_it = |it: &Probe| match &it.way {
+            Way::Ping(ping) => ping.host == from && ping.request == Some(request),
+            Way::Tcp(_) => false,
+        };
+        // A reload may have given it another number since it asked.
+        let found = match self.probes.get(probe).is_some_and(is_it) {
+            true => Some(probe),
+            false => self.probes.iter().position(is_it),
+        };
+        if let Some(probe) = found {
             self.probe_result(probe, result);
         }
     }

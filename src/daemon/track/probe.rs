@@ -58,6 +58,23 @@ impl Probe {
         Self { check, tracker, way, began: Instant::ZERO, last: None }
     }
 
+    /// Takes over from the one of its name before a reload: everything if it does the same, else
+    /// what is held to be true, until it has results of its own.
+    pub fn inherit(&mut self, before: &mut Self, same: bool) {
+        if !same {
+            self.check.presume(before.check.verdict());
+            return;
+        }
+        self.check = before.check.clone();
+        self.began = before.began;
+        self.last = before.last.take();
+        match (&mut self.way, &mut before.way) {
+            (Way::Tcp(it), Way::Tcp(before)) => it.attempt = before.attempt.take(),
+            (Way::Ping(it), Way::Ping(before)) => it.request = before.request,
+            (Way::Tcp(_), Way::Ping(_)) | (Way::Ping(_), Way::Tcp(_)) => {}
+        }
+    }
+
     fn says(&self) -> String {
         self.last.as_ref().map_or_else(|| "no result yet".to_owned(), |last| last.result.clone())
     }
@@ -113,12 +130,25 @@ impl Daemon {
         for probe in 0..count {
             let tracker = self.probes[probe].tracker;
             self.sense(tracker, Sense::Verdict(Verdict::Unknown));
-            if self.trackers[tracker].subscribers.is_empty() {
-                continue;
-            }
+            self.start_probe(probe, count);
+        }
+    }
+
+    fn start_probe(&mut self, probe: usize, of: usize) {
+        if !self.trackers[self.probes[probe].tracker].subscribers.is_empty() {
             let interval = self.probes[probe].check.settings().interval;
-            let (first, phase) = script::start_times(probe, count, interval);
+            let (first, phase) = script::start_times(probe, of, interval);
             self.probe_event(probe, Event::Startup { first, phase });
+        }
+    }
+
+    /// After a reload: those begin to ask that did not ask before.
+    pub(in crate::daemon) fn go_on_probing(&mut self) {
+        let count = self.probes.len();
+        for probe in 0..count {
+            if self.probes[probe].check.deadline().is_none() {
+                self.start_probe(probe, count);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::sys::poll_readable;
 use crate::sys::process::pidfd;
+use crate::sys::shortage;
 use std::fs::{self, File, ReadDir};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -31,19 +32,30 @@ impl Reader {
     }
 
     /// The name and the beginning of the command line of a process; `None` if it is gone.
-    pub fn read(&mut self, pid: u32) -> Option<(&[u8], &[u8])> {
+    ///
+    /// # Errors
+    /// Something has run out, so nothing is known.
+    pub fn read(&mut self, pid: u32) -> io::Result<Option<(&[u8], &[u8])>> {
+        match self.try_read(pid) {
+            Ok(()) => Ok(Some((&self.name, &self.line))),
+            Err(error) if shortage::of(&error).is_some() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn try_read(&mut self, pid: u32) -> io::Result<()> {
         self.name.clear();
         self.line.clear();
         if self.comm {
-            read(&format!("/proc/{pid}/comm"), COMM, &mut self.name).ok()?;
+            read(&format!("/proc/{pid}/comm"), COMM, &mut self.name)?;
             if self.name.last() == Some(&b'\n') {
                 self.name.pop();
             }
         }
         if self.command > 0 {
-            read(&format!("/proc/{pid}/cmdline"), self.command, &mut self.line).ok()?;
+            read(&format!("/proc/{pid}/cmdline"), self.command, &mut self.line)?;
         }
-        Some((&self.name, &self.line))
+        Ok(())
     }
 }
 
@@ -82,8 +94,8 @@ pub fn life(pid: u32, with_pidfd: bool) -> Life {
 /// Whether it is gone, or a zombie: behind the name, which may have a `)` in it, stands the state.
 fn has_ended(pid: u32) -> bool {
     let mut stat = Vec::with_capacity(STAT);
-    if read(&format!("/proc/{pid}/stat"), STAT, &mut stat).is_err() {
-        return true;
+    if let Err(error) = read(&format!("/proc/{pid}/stat"), STAT, &mut stat) {
+        return shortage::of(&error).is_none();
     }
     let behind = stat.rsplit(|byte| *byte == b')').next().unwrap_or_default();
     matches!(behind.trim_ascii_start().first(), None | Some(b'Z' | b'X' | b'x'))
@@ -128,9 +140,9 @@ mod tests {
         assert!(Scan::new().unwrap().any(|found| found == pid));
         let mut reader = Reader::new(true, 9);
         // The name is there a moment before the command line is.
-        while reader.read(pid).is_some_and(|(_, line)| line.is_empty()) {}
-        assert_eq!(reader.read(pid), Some((&b"sleep"[..], &b"sleep\x0060\0"[..])));
-        assert_eq!(Reader::new(false, 3).read(pid), Some((&b""[..], &b"sle"[..])));
+        while reader.read(pid).unwrap().is_some_and(|(_, line)| line.is_empty()) {}
+        assert_eq!(reader.read(pid).unwrap(), Some((&b"sleep"[..], &b"sleep\x0060\0"[..])));
+        assert_eq!(Reader::new(false, 3).read(pid).unwrap(), Some((&b""[..], &b"sle"[..])));
         assert!(matches!(life(pid, true), Life::Running(Some(_))));
         assert!(matches!(life(pid, false), Life::Running(None)));
         child.kill().unwrap();
@@ -141,7 +153,7 @@ mod tests {
         assert!(matches!(life(pid, false), Life::Ended));
         child.wait().unwrap();
         assert!(matches!(life(pid, true), Life::Ended));
-        assert_eq!(reader.read(pid), None);
+        assert_eq!(reader.read(pid).unwrap(), None);
     }
 
     #[test]

@@ -39,6 +39,22 @@ impl Daemon {
         Ok(())
     }
 
+    /// After a reload: looks through all again, if others are tracked now.
+    pub(in super::super) fn go_on_with_processes(&mut self) {
+        let is_tracked = |it: &Process| !self.trackers[it.tracker].subscribers.is_empty();
+        if !self.processes.kinds().iter().any(is_tracked) {
+            self.processes = super::processes::Processes::default();
+            return;
+        }
+        if self.processes.is_learning() {
+            if let Some(fd) = self.processes.learn(self.now) {
+                // Without that, /proc tells the same, later.
+                let _ = self.watch(fd, Source::Processes);
+            }
+        }
+        self.touch(Object::Processes);
+    }
+
     /// Goes on with whatever there is to do about processes.
     pub(in super::super) fn work_on_processes(&mut self) {
         let Self { poll, processes, now, .. } = self;

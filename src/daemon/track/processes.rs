@@ -45,8 +45,15 @@ pub struct Processes {
     round: u32,
     began: Instant,
     next_scan: Option<Instant>,
+    /// After a reload not all have been looked through yet.
+    learning: bool,
     /// There is no /proc; that has been said.
     blind: bool,
+    /// Some could not be looked at in this round, because something has run out.
+    incomplete: bool,
+    /// That was said.
+    short: bool,
+    refusals: u32,
     interval: Duration,
 }
 
@@ -97,6 +104,40 @@ impl Processes {
         });
     }
 
+    /// Takes over from those before a reload. If they are the same ones, everything; else all
+    /// processes are looked through again, a slice a turn, and nothing is said until that is done.
+    pub fn inherit(&mut self, mut old: Self, same: bool) {
+        let began = old.began != Instant::ZERO;
+        if same && began {
+            for (it, before) in self.kinds.iter().zip(&mut old.kinds) {
+                before.tracker = it.tracker;
+            }
+            *self = old;
+            return;
+        }
+        (self.events, self.more_events) = (old.events, old.more_events);
+        self.refusals = old.refusals;
+        self.learning = true;
+    }
+
+    /// Whether there is a look through all to come, after a reload.
+    #[must_use]
+    pub const fn is_learning(&self) -> bool {
+        self.learning
+    }
+
+    /// Begins with that. Returns the descriptor of what the kernel tells, if that is new.
+    pub fn learn(&mut self, now: Instant) -> Option<RawFd> {
+        self.set_reader();
+        let new = self.events.is_none();
+        if new {
+            self.events = listen().ok();
+        }
+        self.begin_scan(now);
+        self.more_events = self.events.is_some();
+        self.events.as_ref().filter(|_| new).map(AsRawFd::as_raw_fd)
+    }
+
     /// Those that there are.
     #[must_use]
     pub fn kinds(&self) -> &[Kind] {
@@ -116,9 +157,7 @@ impl Processes {
         now: Instant,
         watch: &mut dyn FnMut(Watch) -> bool,
     ) -> io::Result<RawFd> {
-        let command = self.kinds.iter().map(|kind| kind.pattern.length()).max().unwrap_or(0);
-        let comm = self.kinds.iter().any(|kind| !kind.pattern.wants_command());
-        self.reader = Reader::new(comm, command);
+        self.set_reader();
         let events = listen();
         self.begin_scan(now);
         while self.scan.is_some() {
@@ -129,8 +168,14 @@ impl Processes {
         self.events = Some(events);
         // What happened meanwhile has been told without waking us.
         self.more_events = true;
-        self.next_scan = None;
+        self.next_scan = std::mem::take(&mut self.incomplete).then_some(now + PAUSE);
         Ok(fd)
+    }
+
+    fn set_reader(&mut self) {
+        let command = self.kinds.iter().map(|kind| kind.pattern.length()).max().unwrap_or(0);
+        let comm = self.kinds.iter().any(|kind| !kind.pattern.wants_command());
+        self.reader = Reader::new(comm, command);
     }
 
     /// When something is to be done, whatever happens.
@@ -160,12 +205,18 @@ impl Processes {
             self.begin_scan(now);
         }
         self.scan_slice(now, watch);
+        if self.scan.is_none() && std::mem::take(&mut self.incomplete) {
+            self.next_scan = Some(self.next_scan.map_or(now + PAUSE, |at| at.min(now + PAUSE)));
+        }
     }
 
     /// Takes the counts over; returns the kinds of which something has changed: whether it is the
     /// verdict, or the number alone.
     pub fn settle(&mut self, now: Instant) -> Vec<(usize, bool)> {
         let mut changed = Vec::new();
+        if self.learning {
+            return changed;
+        }
         for (number, kind) in self.kinds.iter_mut().enumerate() {
             let first = kind.quorum.verdict() == Verdict::Unknown;
             let counted = first || kind.count != kind.quorum.count();
@@ -262,9 +313,13 @@ impl Processes {
 
     fn end_scan(&mut self, now: Instant, watch: &mut dyn FnMut(Watch) -> bool) {
         let round = self.round;
+        self.learning = false;
         let gone = self.found.iter().filter(|(_, found)| found.round != round);
         let gone: Vec<u32> = gone.map(|(pid, _)| *pid).collect();
         gone.into_iter().for_each(|pid| self.remove(pid, watch));
+        if !self.incomplete && std::mem::take(&mut self.short) {
+            log::info!("processes can be looked at again");
+        }
         if self.events.is_none() {
             // Looking takes half of the time at most.
             let took = now.since(self.began);
@@ -274,9 +329,16 @@ impl Processes {
 
     /// Looks at a process: of which kinds it is.
     fn look(&mut self, pid: u32, watch: &mut dyn FnMut(Watch) -> bool) {
-        let Some((comm, command)) = self.reader.read(pid) else {
-            self.remove(pid, watch);
-            return;
+        let (comm, command) = match self.reader.read(pid) {
+            Ok(Some(read)) => read,
+            Ok(None) => {
+                self.remove(pid, watch);
+                return;
+            }
+            Err(error) => {
+                self.not_seen(pid, &error);
+                return;
+            }
         };
         let is_one =
             |(number, kind): (usize, &Kind)| kind.pattern.matches(comm, command).then_some(number);
@@ -286,6 +348,24 @@ impl Processes {
         } else {
             self.insert(pid, kinds, watch);
         }
+    }
+
+    /// Something has run out: what was known of a process stands, and all are looked through again.
+    fn not_seen(&mut self, pid: u32, error: &io::Error) {
+        if let Some(found) = self.found.get_mut(&pid) {
+            found.round = self.round;
+        }
+        self.incomplete = true;
+        self.refusals = self.refusals.saturating_add(1);
+        if !std::mem::replace(&mut self.short, true) {
+            log::error!("cannot look at processes: {error}: those that were found last count");
+        }
+    }
+
+    /// How often a process could not be looked at because something had run out.
+    #[must_use]
+    pub const fn refusals(&self) -> u32 {
+        self.refusals
     }
 
     fn insert(&mut self, pid: u32, kinds: Vec<usize>, watch: &mut dyn FnMut(Watch) -> bool) {

@@ -239,6 +239,19 @@ impl Daemon {
         Ok(())
     }
 
+    /// After a reload: asks anew, without waiting for the answer.
+    pub(in crate::daemon) fn go_on_asking_for_routes(&mut self) -> io::Result<()> {
+        if self.tracked_routes.wanted.is_empty() {
+            return Ok(());
+        }
+        self.tracked_routes.open()?;
+        if let Some(sockets) = &self.tracked_routes.sockets {
+            self.watch(sockets.events.as_raw_fd(), Source::TrackedRoutes)?;
+        }
+        self.routes_stale();
+        Ok(())
+    }
+
     /// An interface has changed: `dev` of a route may be another one now.
     pub(in crate::daemon) fn sense_dev(&mut self, link: usize) {
         if self.tracked_routes.wanted.iter().any(|wanted| wanted.dev == Some(link)) {

@@ -39,6 +39,15 @@ impl Daemon {
         watched.map_err(|error| plain(&error))
     }
 
+    /// After a reload: what becomes of a try that was taken over is to be heard of.
+    pub(in crate::daemon) fn take_over_try(&mut self, probe: usize) {
+        let Way::Tcp(tcp) = &self.probes[probe].way else { return };
+        let Some(attempt) = &tcp.attempt else { return };
+        let (fd, token) = (attempt.as_raw_fd(), Source::Tcp(probe).token());
+        // If that fails, the try times out.
+        let _ = self.poll.registry().reregister(&mut SourceFd(&fd), token, Interest::WRITABLE);
+    }
+
     /// Something has become of a connection.
     pub(in crate::daemon) fn tcp_ready(&mut self, probe: usize) {
         let Some(Way::Tcp(tcp)) = self.probes.get(probe).map(|probe| &probe.way) else { return };

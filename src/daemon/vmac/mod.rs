@@ -15,6 +15,7 @@
 //! again after a crash. What a crash has left of an instance that is no more is known by its alias.
 
 mod apply;
+mod inherit;
 mod kernel;
 mod problem;
 mod settings;
@@ -25,6 +26,7 @@ use crate::sys::netlink::Builder;
 use crate::vrrp::time::Instant;
 use crate::wire::Family;
 use kernel::{Kernel, Refusal};
+pub use problem::text as mac_text;
 use settings::Before;
 use std::time::Duration;
 
@@ -77,6 +79,18 @@ pub struct Vmacs {
     batch: Vec<u8>,
     /// None is set down before this moment.
     next_down: Instant,
+}
+
+impl Vmac {
+    /// Makes the orders ready that set it up and that make it deaf.
+    fn prepare_orders(&mut self, number: usize, index: u32) {
+        let order = |mode, up| {
+            let mut bytes = Vec::new();
+            macvlan::set_mode(&mut Builder::new(&mut bytes), number as u32, index, mode, up);
+            bytes
+        };
+        (self.raise, self.deafen) = (order(Mode::Private, true), order(Mode::Deaf, false));
+    }
 }
 
 impl Vmacs {
@@ -164,8 +178,9 @@ impl Vmacs {
                 self.list[vmac].problem = None;
             }
             (Some(_), Some(index)) if it.index == Some(index) => {
-                let up = there.up;
+                let (up, mac) = (there.up, there.mac);
                 self.keep(vmac, up, now);
+                self.keep_mac(vmac, mac, links);
             }
             (Some(below), _) => self.take(vmac, below, now, links),
         }
@@ -180,6 +195,23 @@ impl Vmacs {
         } else if !it.raised && up && it.down_at.is_none() {
             it.down_at = Some(now + LEISURE);
         }
+    }
+
+    /// Somebody else may have given it another hardware address.
+    fn keep_mac(&mut self, vmac: usize, mac: Option<[u8; 6]>, links: &mut Links) {
+        let it = &self.list[vmac];
+        let (wanted, Some(index)) = (it.mac, it.index) else { return };
+        if mac == Some(wanted) {
+            return;
+        }
+        let name = &links.get(it.link).name;
+        log::warn!("{name} has another MAC address: giving it {} again", problem::text(wanted));
+        let refused =
+            self.kernel.order(|orders| macvlan::set_mac(orders, vmac as u32, index, wanted));
+        if refused.is_empty() {
+            links.got_mac(it.link, wanted);
+        }
+        self.refused(&refused);
     }
 
     /// Makes a macvlan, or takes the one that a crash has left.
@@ -240,12 +272,7 @@ impl Vmacs {
     fn use_it(&mut self, vmac: usize, index: u32, now: Instant) {
         let it = &mut self.list[vmac];
         (it.index, it.problem) = (Some(index), None);
-        let order = |mode, up| {
-            let mut bytes = Vec::new();
-            macvlan::set_mode(&mut Builder::new(&mut bytes), vmac as u32, index, mode, up);
-            bytes
-        };
-        (it.raise, it.deafen) = (order(Mode::Private, true), order(Mode::Deaf, false));
+        it.prepare_orders(vmac, index);
         let first = if it.raised { &it.raise } else { &it.deafen };
         let refused = self.kernel.send(first);
         if !it.raised {

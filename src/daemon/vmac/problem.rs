@@ -47,6 +47,7 @@ pub fn tell(failures: &[Failure]) {
     }
 }
 
-fn text(mac: [u8; 6]) -> String {
+/// A MAC address as people write it.
+pub fn text(mac: [u8; 6]) -> String {
     mac.map(|octet| format!("{octet:02x}")).join(":")
 }

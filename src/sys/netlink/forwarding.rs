@@ -4,6 +4,8 @@ use super::{attributes, u32_at};
 
 /// That a setting of a family on an interface has changed (Linux 3.8).
 pub const RTM_NEWNETCONF: u16 = 80;
+/// That there are no settings any more, as a family has left an interface.
+pub const RTM_DELNETCONF: u16 = 81;
 /// Group of events: settings of IPv6.
 pub const RTNLGRP_IPV6_NETCONF: u32 = 25;
 
@@ -42,6 +44,16 @@ pub fn of_netconf(body: &[u8]) -> Option<(u32, bool)> {
         }
     }
     Some((index?, forwarding?))
+}
+
+/// The interface that IPv6 has left, in RTM_DELNETCONF; `None` if it is about something else.
+#[must_use]
+pub fn gone(body: &[u8]) -> Option<u32> {
+    if body.first().copied() != Some(libc::AF_INET6 as u8) {
+        return None;
+    }
+    let index = attributes(body.get(NETCONF..)?).find(|(kind, _)| *kind == NETCONFA_IFINDEX);
+    index.and_then(|(_, value)| u32_at(value, 0))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ const IFLA_LINK: u16 = 5;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_IFALIAS: u16 = 20;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_GROUP: u16 = 27;
@@ -92,6 +93,17 @@ impl Interface {
     }
 }
 
+/// Whether the attributes of RTM_NEWLINK say that an interface is a port: of a bridge or of what
+/// makes one interface of several. What arrives there is delivered to that.
+#[must_use]
+pub fn is_port(link: &[u8]) -> bool {
+    const KINDS: [&str; 4] = ["bridge", "bond", "team", "openvswitch"];
+    let info = attributes(link).find(|(kind, _)| *kind == IFLA_LINKINFO);
+    let kind =
+        info.and_then(|(_, info)| attributes(info).find(|(kind, _)| *kind == IFLA_INFO_SLAVE_KIND));
+    kind.and_then(|(_, kind)| text(kind)).is_some_and(|kind| KINDS.contains(&kind))
+}
+
 /// Asks for an interface.
 pub fn ask(builder: &mut Builder<'_>, seq: u32, index: u32) {
     builder.begin(RTM_GETLINK, NLM_F_REQUEST, seq);
@@ -152,6 +164,14 @@ pub fn set_mode(builder: &mut Builder<'_>, seq: u32, index: u32, mode: Mode, up:
     builder.begin(RTM_NEWLINK, NLM_F_REQUEST, seq);
     builder.header(&header(index, flags, flags));
     builder.attribute(IFLA_LINKINFO | NESTED, &macvlan(mode));
+    builder.end();
+}
+
+/// Gives an interface another hardware address.
+pub fn set_mac(builder: &mut Builder<'_>, seq: u32, index: u32, mac: [u8; 6]) {
+    builder.begin(RTM_NEWLINK, NLM_F_REQUEST, seq);
+    builder.header(&header(index, 0, 0));
+    builder.attribute(IFLA_ADDRESS, &mac);
     builder.end();
 }
 
@@ -277,6 +297,9 @@ mod tests {
             assert_eq!(order(|builder| set_mode(builder, 5, index, Mode::Deaf, false)), [0]);
             assert!(shows("vrrp.5", "mode source"));
             assert!(shows("vrrp.5", ",UP"), "it is as it was");
+            let other = [2, 0, 0, 0, 0, 9];
+            assert_eq!(order(|builder| set_mac(builder, 6, index, other)), [0]);
+            assert_eq!(look(|builder| ask(builder, 1, index)).unwrap().mac, Some(other));
             assert_eq!(order(|builder| set_down(builder, 6, index)), [0]);
             assert!(!shows("vrrp.5", ",UP"));
             let again = order(|builder| make(builder, 7, "vrrp.5", parent, VMAC));

@@ -8,7 +8,7 @@ pub mod forwarding;
 pub mod link;
 pub mod route;
 
-use super::{cvt, cvt_len, if_ready, retry, socket};
+use super::{cvt, cvt_len, if_ready, retry, shortage, socket};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -38,6 +38,8 @@ pub const NLM_F_ACK: u16 = 4;
 pub const NLM_F_DUMP_INTR: u16 = 0x10;
 /// Everything.
 pub const NLM_F_DUMP: u16 = 0x300;
+/// Changes it if it exists.
+pub const NLM_F_REPLACE: u16 = 0x100;
 /// Not if it exists.
 pub const NLM_F_EXCL: u16 = 0x200;
 /// If it does not exist.
@@ -156,7 +158,7 @@ impl Netlink {
         socket::attach_filter(&self.0, filter)
     }
 
-    /// Sends one or more messages to the kernel.
+    /// Sends one or more messages to the kernel; a second time, at once, if it had no memory for them.
     ///
     /// # Errors
     /// What the kernel says of sending; what it says of the messages comes back as messages.
@@ -175,7 +177,10 @@ impl Netlink {
                 mem::size_of_val(&kernel) as libc::socklen_t,
             )
         };
-        retry(|| cvt_len(send())).map(drop)
+        match retry(|| cvt_len(send())) {
+            Err(error) if shortage::is_momentary(&error) => retry(|| cvt_len(send())).map(drop),
+            sent => sent.map(drop),
+        }
     }
 
     /// Reads one datagram into the beginning of a buffer, which grows as needed; `None` if there is
@@ -273,6 +278,16 @@ impl<'a> Builder<'a> {
         self.bytes.extend(length.to_ne_bytes());
         self.bytes.extend(kind.to_ne_bytes());
         self.bytes.extend_from_slice(value);
+        self.align();
+    }
+
+    /// Appends an attribute that is text, with a NUL behind it. One that is too long is left out.
+    pub fn text(&mut self, kind: u16, text: &str) {
+        let Ok(length) = u16::try_from(4 + text.len() + 1) else { return };
+        self.bytes.extend(length.to_ne_bytes());
+        self.bytes.extend(kind.to_ne_bytes());
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.push(0);
         self.align();
     }
 
@@ -426,6 +441,12 @@ impl IfAddr {
         let index = u32_at(body, 4)?;
         Some((Self { family, prefix_len, flags, scope, index }, body.get(8..)?))
     }
+}
+
+/// When an address was made, in hundredths of a second of some clock: in `struct ifa_cacheinfo`.
+#[must_use]
+pub fn address_created(cacheinfo: &[u8]) -> Option<u32> {
+    u32_at(cacheinfo, 8)
 }
 
 /// Writes `struct ifaddrmsg`.

@@ -1,6 +1,7 @@
 //! Between clone and execve: the child runs in our memory, on a stack of its own, while the thread
 //! that started it stands still. It may not allocate, lock or ask the C library about threads.
 
+use super::lifeline;
 use crate::sys::user::Identity;
 use crate::sys::{cvt, owned};
 use std::cell::RefCell;
@@ -41,6 +42,10 @@ pub(super) struct Plan<'a> {
     pub(super) output: i32,
     pub(super) parent: i32,
     pub(super) death_signal: i32,
+    /// How many descriptors it may have, if not as many as we.
+    pub(super) files: Option<&'a libc::rlimit>,
+    /// Negative if there is none.
+    pub(super) lifeline: i32,
     /// No descriptor is this high; asked only on kernels before 5.9.
     pub(super) descriptors: i32,
     /// The step that failed, and errno.
@@ -128,7 +133,13 @@ fn run(plan: &Plan<'_>) -> &'static str {
                 return "redirect";
             }
         }
-        close_others(plan.descriptors);
+        // Before the change of user: the owner of a descriptor may send what its maker might.
+        let tied = plan.lifeline >= 0 && lifeline::tie(plan.lifeline, plan.death_signal);
+        close_others(tied && keep(plan.lifeline, lifeline::DESCRIPTOR), plan.descriptors);
+        if let Some(files) = plan.files {
+            // If it may not, ours does as well.
+            libc::setrlimit(libc::RLIMIT_NOFILE, files);
+        }
         if let Some(Err(step)) = plan.identity.map(|identity| become_user(identity)) {
             return step;
         }
@@ -168,17 +179,40 @@ unsafe fn default_signals() {
     }
 }
 
-/// Closes all but the standard three.
+/// Gives a descriptor this number, across the execution of a program.
 ///
 /// # Safety
 /// In the child only.
-unsafe fn close_others(limit: i32) {
-    let (first, last, flags): (libc::c_uint, libc::c_uint, libc::c_uint) = (3, u32::MAX, 0);
+unsafe fn keep(fd: i32, number: i32) -> bool {
     // SAFETY: the calls have no pointers.
     unsafe {
-        if libc::syscall(libc::SYS_close_range, first, last, flags) != 0 {
-            for fd in 3..limit {
-                libc::close(fd);
+        if fd == number {
+            libc::fcntl(fd, libc::F_SETFD, 0) == 0
+        } else {
+            libc::dup2(fd, number) == number
+        }
+    }
+}
+
+/// Closes all but the standard three, and the lifeline if there is one.
+///
+/// # Safety
+/// In the child only.
+unsafe fn close_others(but_lifeline: bool, limit: i32) {
+    const KEPT: i32 = lifeline::DESCRIPTOR;
+    let parts = match but_lifeline {
+        true => [(3, KEPT - 1), (KEPT + 1, i32::MAX)],
+        false => [(3, KEPT), (KEPT + 1, i32::MAX)],
+    };
+    for (first, last) in parts {
+        // SAFETY: the calls have no pointers.
+        unsafe {
+            let (from, to, flags) =
+                (first as libc::c_uint, last as libc::c_uint, 0 as libc::c_uint);
+            if libc::syscall(libc::SYS_close_range, from, to, flags) != 0 {
+                for fd in first..limit.min(last.saturating_add(1)) {
+                    libc::close(fd);
+                }
             }
         }
     }

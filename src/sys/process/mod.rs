@@ -1,15 +1,18 @@
 //! Children: started without copying our memory, waited for by pidfd.
 
 mod child;
+mod lifeline;
 
 use super::user::{effective_gid, effective_uid, Identity};
-use super::{cvt, cvt_len, if_ready, owned, pipe, retry};
+use super::{cvt, cvt_len, exec, if_ready, limits, owned, pipe, retry};
+pub use lifeline::{adopt_lifeline, lifeline};
+
 use child::{clone, Plan};
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
 
 /// P_PIDFD of waitid(2).
@@ -28,7 +31,7 @@ pub struct Spawn<'a> {
     pub envp: &'a [CString],
     /// Whom to become first; `None` stays what we are.
     pub identity: Option<&'a Identity>,
-    /// The signal that the child gets when we die.
+    /// The signal that the child gets when we die, and with it all of its process group; 0 is none.
     pub death_signal: i32,
     /// Whether to keep what it prints; else it goes to /dev/null.
     pub capture: bool,
@@ -43,6 +46,8 @@ pub struct Child {
     pub pidfd: OwnedFd,
     /// What it prints.
     pub output: Option<OwnedFd>,
+    /// What ends its process group when we die.
+    lifeline: Option<OwnedFd>,
 }
 
 /// How a child ended.
@@ -52,6 +57,17 @@ pub enum Exit {
     Code(i32),
     /// By a signal.
     Signal(i32),
+}
+
+impl Exit {
+    /// The status, if it has ended by itself.
+    #[must_use]
+    pub const fn code(self) -> Option<i32> {
+        match self {
+            Self::Code(code) => Some(code),
+            Self::Signal(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Exit {
@@ -80,6 +96,9 @@ pub fn spawn(spawn: &Spawn<'_>) -> io::Result<Child> {
         words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect()
     };
     let (argv, envp) = (pointers(spawn.argv), pointers(spawn.envp));
+    // Without it there is still the signal to the child itself.
+    let lifeline = Some(spawn.death_signal).filter(|signal| *signal != 0);
+    let lifeline = lifeline.and_then(|_| lifeline::reader().ok());
     let mut plan = Plan {
         program: spawn.program.as_ptr(),
         argv: argv.as_ptr(),
@@ -89,11 +108,13 @@ pub fn spawn(spawn: &Spawn<'_>) -> io::Result<Child> {
         output: writer.as_ref().map_or(null.as_raw_fd(), AsRawFd::as_raw_fd),
         parent: std::process::id() as i32,
         death_signal: spawn.death_signal,
+        files: limits::of_children(),
+        lifeline: lifeline.as_ref().map_or(-1, AsRawFd::as_raw_fd),
         descriptors: descriptor_limit(),
         failed: None,
     };
     let (pid, pidfd) = clone(&mut plan)?;
-    let child = Child { pid, pidfd, output: reader };
+    let child = Child { pid, pidfd, output: reader, lifeline };
     match plan.failed {
         None => Ok(child),
         Some((step, errno)) => {
@@ -144,6 +165,28 @@ fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 impl Child {
+    /// One that another program has started in this process: its descriptors were handed to us, and
+    /// are copied.
+    ///
+    /// # Errors
+    /// If there is no such descriptor.
+    pub fn handed_over(
+        pid: i32,
+        pidfd: RawFd,
+        output: Option<RawFd>,
+        lifeline: Option<RawFd>,
+    ) -> io::Result<Self> {
+        let copy = |fd: Option<RawFd>| fd.map(exec::copy).transpose();
+        let (output, lifeline) = (copy(output)?, copy(lifeline)?);
+        Ok(Self { pid, pidfd: exec::copy(pidfd)?, output, lifeline })
+    }
+
+    /// What ends its process group when we die.
+    #[must_use]
+    pub const fn lifeline(&self) -> Option<&OwnedFd> {
+        self.lifeline.as_ref()
+    }
+
     /// Sends a signal to the whole process group.
     ///
     /// # Errors
@@ -153,12 +196,17 @@ impl Child {
         cvt(unsafe { libc::kill(-self.pid, signal) }).map(drop)
     }
 
-    /// How it ended; `None` while it runs. It is gone after that.
+    /// How it ended; `None` while it runs. It is gone after that, and what it has left behind does not
+    /// end with us any more.
     ///
     /// # Errors
     /// ECHILD if that was told already, or if we ignore SIGCHLD.
     pub fn wait(&self) -> io::Result<Option<Exit>> {
-        self.wait_for(libc::WNOHANG)
+        let exit = self.wait_for(libc::WNOHANG)?;
+        if let (Some(_), Some(lifeline)) = (exit, &self.lifeline) {
+            lifeline::untie(lifeline);
+        }
+        Ok(exit)
     }
 
     fn wait_for(&self, flags: i32) -> io::Result<Option<Exit>> {

@@ -6,7 +6,7 @@ mod outbox;
 pub use inbox::{Inbox, Packet};
 pub use outbox::Outbox;
 
-use super::{cvt, cvt_len, if_ready, retry, socket};
+use super::{cvt, cvt_len, if_ready, retry, shortage, socket};
 use std::io;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr};
@@ -91,7 +91,7 @@ impl RawSocket {
         }
         // After IP_TOS, which sets a priority of its own.
         socket::set(&raw.fd, libc::SOL_SOCKET, libc::SO_PRIORITY, &PRIORITY)?;
-        raw.join(true)?;
+        raw.join()?;
         raw.attach_filter(filter)?;
         Ok(raw)
     }
@@ -141,6 +141,12 @@ impl RawSocket {
         Ok(())
     }
 
+    /// One that another program has opened for us.
+    #[must_use]
+    pub const fn of_fd(fd: OwnedFd, group: Option<IpAddr>, ifindex: u32) -> Self {
+        Self { fd, group, ifindex }
+    }
+
     /// Replaces the filter. Packets that are queued already stay.
     ///
     /// # Errors
@@ -157,16 +163,20 @@ impl RawSocket {
         while let Ok(Some(_)) = if_ready(&mut receive) {}
     }
 
-    /// Leaves the multicast group and joins it again, so that the switches hear of it anew.
-    ///
-    /// # Errors
-    /// What the kernel says of the joining.
-    pub fn rejoin(&self) -> io::Result<()> {
-        let _ = self.join(false);
-        self.join(true)
+    /// Leaves the multicast group, to join it again.
+    pub fn leave(&self) {
+        let _ = self.membership(false);
     }
 
-    fn join(&self, join: bool) -> io::Result<()> {
+    /// Joins the multicast group.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn join(&self) -> io::Result<()> {
+        self.membership(true)
+    }
+
+    fn membership(&self, join: bool) -> io::Result<()> {
         match self.group {
             None => Ok(()),
             Some(IpAddr::V4(group)) => {
@@ -210,18 +220,20 @@ impl RawSocket {
     }
 
     /// Sends what is in the outbox, in one system call unless something is refused: that is told,
-    /// with its number and the error, and left out.
+    /// with its number and the error, and left out. What the kernel had no memory for is tried a second
+    /// time, at once: an advert of priority 0 is not sent again.
     pub fn send(&self, outbox: &mut Outbox, mut refused: impl FnMut(usize, io::Error)) {
         let headers = outbox.point();
         let flags = libc::MSG_DONTWAIT | libc::MSG_DONTROUTE | libc::MSG_NOSIGNAL;
-        let mut next = 0;
+        let (mut next, mut tried) = (0, false);
         while let Some(rest) = headers.get_mut(next..).filter(|rest| !rest.is_empty()) {
             match retry(|| socket::send_many(&self.fd, rest, flags)) {
-                Ok(sent) => next += sent.max(1),
+                Ok(sent) => (next, tried) = (next + sent.max(1), false),
+                Err(error) if !tried && shortage::is_momentary(&error) => tried = true,
                 // The kernel stops at a message that it refuses; that is the first of the next call.
                 Err(error) => {
                     refused(next, error);
-                    next += 1;
+                    (next, tried) = (next + 1, false);
                 }
             }
         }

@@ -265,12 +265,13 @@ fn a_group_can_be_joined_again() {
     with_pair(|pair| {
         for (ipv6, group) in [(false, GROUP4), (true, GROUP6)] {
             let (a, b) = sockets(pair, ipv6, &ALL);
-            b.join(false).unwrap();
+            b.leave();
             let mut outbox = Outbox::default();
             outbox.push(b"lost", None, group, pair.a_index, None);
             send_all(&a, &mut outbox, 1);
             for _ in 0..2 {
-                b.rejoin().unwrap();
+                b.leave();
+                b.join().unwrap();
             }
             outbox.clear();
             outbox.push(b"heard", None, group, pair.a_index, None);

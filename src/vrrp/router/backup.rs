@@ -12,37 +12,41 @@ use core::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// RFC 9568 §6.4.2.
-#[derive(Clone, Debug)]
-pub(super) struct Backup {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
     /// Active_Down_Timer.
-    pub(super) master_down_at: Instant,
+    pub master_down_at: Instant,
     /// Active_Adver_Interval: the MASTER's, at first our own (V3-063, V3-079).
-    pub(super) active_adver_interval: Interval,
+    pub active_adver_interval: Interval,
     /// The timer has fired, but a tracker without a result holds us back, or our group.
-    pub(super) overdue: bool,
+    pub overdue: bool,
     /// When it is worth a remark that the group holds us back.
-    pub(super) group_waits_at: Option<Instant>,
+    pub group_waits_at: Option<Instant>,
     /// Since when we have been listening.
-    pub(super) since: Instant,
+    pub since: Instant,
     /// The MASTER that we follow.
-    pub(super) master: Option<Heard>,
+    pub master: Option<Heard>,
     /// Another that we followed before it: on a LAN that is cut in two it may still be MASTER.
-    pub(super) other: Option<Heard>,
+    pub other: Option<Heard>,
     /// A MASTER of lower priority than ours, whom we do not follow; the strongest of them.
-    pub(super) lower: Option<Heard>,
+    pub lower: Option<Heard>,
     /// When the last of them was heard.
-    pub(super) lower_at: Instant,
+    pub lower_at: Instant,
     /// We were MASTER until another spoke, and the group has not heard of it yet.
-    pub(super) yielded: bool,
+    pub yielded: bool,
     /// What the group makes us wait beyond the timer, and until when whoever we follow does not end
     /// that: the last words of a contest are still under way.
-    pub(super) handicap: Option<(Duration, Instant)>,
+    pub handicap: Option<(Duration, Instant)>,
     /// The timer has fired since we last heard a MASTER that we follow.
-    pub(super) silent: bool,
+    pub silent: bool,
+    /// The timer has fired so late that it was set once more.
+    pub woke_late: bool,
     /// Until when `preempt_delay` lets us follow a MASTER of lower priority.
-    pub(super) preempt_at: Option<Instant>,
+    pub preempt_at: Option<Instant>,
+    /// We were MASTER, have resigned because we were drained, and have heard nobody since.
+    pub handing_over: bool,
     /// Who sent priority 0 last, if that is why the timer runs short.
-    pub(super) resigned: Option<IpAddr>,
+    pub resigned: Option<IpAddr>,
 }
 
 /// What was heard of another router.
@@ -85,7 +89,9 @@ impl Backup {
             handicap: None,
             silent: false,
             resigned: None,
+            woke_late: false,
             preempt_at: None,
+            handing_over: false,
         }
     }
 
@@ -132,16 +138,38 @@ impl Backup {
                 && lower.priority > heard.priority
                 && heard.at < lower.at + wait
         });
+        self.handing_over = false;
         self.lower = stronger.or(Some(heard));
         self.lower_at = heard.at;
     }
 
-    /// The timer has fired. A router that its group holds back says so after as long again.
-    pub(super) fn fired(&mut self, now: Instant, settings: &Settings, ours: Priority) {
+    /// Whether the timer fires an interval late or more. Who slept so long knows nothing of the MASTER. It
+    /// may have slept as well, on the same machine, or its adverts were lost in a full buffer. It is
+    /// given one more interval and the skew, once: who is always late has to take over, too.
+    pub(super) fn woke_too_late(&self, now: Instant, settings: &Settings) -> bool {
+        let late = now.since(self.master_down_at);
+        !self.woke_late && !settings.is_owner() && late >= self.active_adver_interval.duration()
+    }
+
+    /// One more interval and the skew.
+    pub(super) fn listen_again(&mut self, now: Instant, settings: &Settings, ours: Priority) {
+        let interval = self.active_adver_interval;
+        self.woke_late = true;
+        self.master_down_at = now + interval.duration() + settings.skew_time(ours, interval);
+    }
+
+    /// The timer has fired. A router that its group or a person holds back says so after as long again.
+    pub(super) fn fired(
+        &mut self,
+        now: Instant,
+        settings: &Settings,
+        ours: Priority,
+        drained: bool,
+    ) {
         let wait = settings.master_down_interval(ours, self.active_adver_interval);
         self.overdue = true;
         self.silent = true;
-        self.group_waits_at = settings.grouped.then_some(now + wait.max(PATIENCE));
+        self.group_waits_at = (settings.grouped || drained).then_some(now + wait.max(PATIENCE));
     }
 
     /// Where this BACKUP stands in its group.

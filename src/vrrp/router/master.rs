@@ -2,6 +2,7 @@
 
 use super::backup::{Backup, Heard};
 use super::{Router, State};
+use crate::vrrp::duplicate::Duplicate;
 use crate::vrrp::event::{Action, Link, Remark};
 use crate::vrrp::reason::Reason;
 use crate::vrrp::time::Instant;
@@ -12,16 +13,16 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 /// RFC 9568 §6.4.3.
-#[derive(Clone, Debug)]
-pub(super) struct Master {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Master {
     /// Adver_Timer.
-    pub(super) adver_at: Instant,
+    pub adver_at: Instant,
     /// When the announcements are repeated, and how often each is then sent.
-    pub(super) announce_again: Option<(Instant, u8)>,
+    pub announce_again: Option<(Instant, u8)>,
     /// `garp_master_refresh`.
-    pub(super) refresh_at: Option<Instant>,
+    pub refresh_at: Option<Instant>,
     /// When an advertisement was last sent out of turn because of a packet.
-    pub(super) answered_at: Option<Instant>,
+    pub answered_at: Option<Instant>,
 }
 
 impl Router {
@@ -30,7 +31,6 @@ impl Router {
         let interval = self.settings.advert_int.duration();
         let garp = self.settings.garp;
         let State::Master(master) = &mut self.state else { return };
-        let late = now.since(master.adver_at);
         let advertise = now >= master.adver_at;
         if advertise {
             master.adver_at = later(master.adver_at + interval, now, interval);
@@ -45,9 +45,6 @@ impl Router {
         }
         if advertise {
             self.advertise(self.effective_priority, out);
-        }
-        if late >= interval {
-            self.remarks.make(Remark::Late { by: late }, out);
         }
         if let Some(repeat) = again.or(refresh.map(|_| garp.master_refresh_repeat)) {
             out.push(Action::Announce { repeat });
@@ -93,6 +90,7 @@ impl Router {
     fn answer(&mut self, now: Instant, source: IpAddr, priority: Priority, out: &mut Vec<Action>) {
         let interval = self.settings.advert_int.duration();
         self.remarks.make(Remark::Contest { source, priority }, out);
+        self.duplicates.seen(now, Duplicate::Master, source, out);
         let State::Master(master) = &mut self.state else { return };
         if !master.may_answer(now, interval) {
             return;

@@ -27,8 +27,10 @@ impl Router {
         let State::Backup(backup) = &mut self.state else { return };
         if backup.group_waits_at.is_some_and(|at| now >= at) {
             backup.group_waits_at = None;
-            if !held {
-                let silent = now.since(backup.master.map_or(backup.since, |master| master.at));
+            let silent = now.since(backup.master.map_or(backup.since, |master| master.at));
+            if self.drained {
+                self.remarks.make(Remark::DrainedAlone { silent }, out);
+            } else if !held {
                 self.remarks.make(Remark::GroupWaits { silent }, out);
             }
         }

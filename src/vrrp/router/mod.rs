@@ -1,15 +1,21 @@
 //! One virtual router: RFC 9568 §6.4 and RFC 3768 §6.4, one function a state.
 
 mod backup;
+mod drain;
 mod hmac;
+mod lease;
 mod master;
 mod member;
+pub mod memory;
 mod packet;
+mod resume;
+mod suspend;
 mod versions;
 
 pub use backup::Heard;
 
 use crate::vrrp::auth_hmac::AuthHmac;
+use crate::vrrp::duplicate::{Duplicates, Sighting};
 use crate::vrrp::event::{Action, Event, Link, Remark};
 use crate::vrrp::reason::{Fault, Reason};
 use crate::vrrp::remarks::Remarks;
@@ -19,23 +25,13 @@ use crate::vrrp::time::Instant;
 use crate::vrrp::tracker::Effect;
 use crate::vrrp::StateName;
 use crate::wire::advert::ChecksumForm;
-use crate::wire::{Family, Priority};
+use crate::wire::{Discard, Family, Priority};
 use alloc::vec;
 use alloc::vec::Vec;
 use backup::Backup;
 use core::net::IpAddr;
-use master::Master;
+use memory::State;
 use versions::Versions;
-
-/// What a virtual router remembers. A timer lives in the state that uses it: leaving the state is
-/// cancelling the timer.
-#[derive(Clone, Debug)]
-enum State {
-    Init,
-    Backup(Backup),
-    Master(Master),
-    Fault(Fault),
-}
 
 /// One virtual router.
 #[derive(Clone, Debug)]
@@ -48,12 +44,17 @@ pub struct Router {
     effective_priority: Priority,
     /// What the group says: FAULT until it recovers.
     group_fault: bool,
+    /// A person wants another router to be MASTER.
+    drained: bool,
     /// The delay of the start.
     deaf_until: Instant,
     checksum: ChecksumForm,
     auth_hmac: Option<AuthHmac>,
     versions: Versions,
     remarks: Remarks,
+    /// Why the last advertisement that was not taken was not.
+    last_discard: Option<Discard>,
+    duplicates: Duplicates,
     statistics: Statistics,
 }
 
@@ -68,11 +69,14 @@ impl Router {
             effects: vec![Effect::Add(0); trackers],
             effective_priority: settings.priority,
             group_fault: false,
+            drained: false,
             deaf_until: Instant::ZERO,
             checksum: settings.v3_checksum.unwrap_or(ChecksumForm::PseudoHeader),
             auth_hmac: None,
             versions: Versions::default(),
             remarks: Remarks::default(),
+            last_discard: None,
+            duplicates: Duplicates::default(),
             statistics: Statistics::default(),
             settings,
         }
@@ -112,6 +116,24 @@ impl Router {
         self.source
     }
 
+    /// The state with its timers.
+    #[must_use]
+    pub const fn memory_of_state(&self) -> &State {
+        &self.state
+    }
+
+    /// The form of checksum that is sent over IPv4.
+    #[must_use]
+    pub const fn checksum(&self) -> ChecksumForm {
+        self.checksum
+    }
+
+    /// The end of the delay of the start.
+    #[must_use]
+    pub const fn deaf_until(&self) -> Instant {
+        self.deaf_until
+    }
+
     /// What the trackers do, by slot.
     #[must_use]
     pub fn effects(&self) -> &[Effect] {
@@ -122,6 +144,23 @@ impl Router {
     #[must_use]
     pub const fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+
+    /// Why the last advertisement that was not taken was not.
+    #[must_use]
+    pub const fn last_discard(&self) -> Option<Discard> {
+        self.last_discard
+    }
+
+    /// Who is there and should not be, as far as advertisements show it.
+    #[must_use]
+    pub fn duplicates(&self) -> &[Sighting] {
+        self.duplicates.going_on()
+    }
+
+    /// Goes on with what its predecessor knows of these.
+    pub fn inherit_duplicates(&mut self, before: &Self) {
+        self.duplicates.clone_from(&before.duplicates);
     }
 
     /// What keeps us in FAULT; the first of it, if it is more than one thing.
@@ -159,6 +198,7 @@ impl Router {
 
     /// Takes an event and appends what is to be done about it, in order.
     pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Action>) {
+        self.duplicates.look(now, self.settings.advert_int.duration(), out);
         match event {
             Event::Startup { deaf_until } => self.startup(now, deaf_until, out),
             Event::Shutdown => self.shutdown(out),
@@ -166,7 +206,7 @@ impl Router {
             Event::Advert { source, clock, advert } => {
                 self.advert(now, (source, clock), advert, out);
             }
-            Event::Discarded { source, reason } => self.discard(source, reason, out),
+            Event::Discarded { source, reason } => self.discard(now, source, reason, out),
             Event::Link(link) => {
                 self.link = link;
                 self.settle(now, out);
@@ -177,6 +217,11 @@ impl Router {
             }
             Event::Tracker { slot, effect } => self.tracker(now, slot, effect, out),
             Event::Group(command) => self.group(now, command, out),
+            Event::Suspended { span } => self.suspended(now, span, out),
+            Event::Resume(memory) => self.resume(now, memory, out),
+            Event::Drain { force } => self.drain(now, force, out),
+            Event::EndDrain => self.end_drain(now),
+            Event::Priority(priority) => self.set_priority(now, priority, out),
         }
     }
 
@@ -185,6 +230,7 @@ impl Router {
         match self.state {
             State::Init => {
                 self.deaf_until = deaf_until;
+                self.tell_priority(now, self.settings.priority, out);
                 match self.fault() {
                     Some(fault) => self.enter_fault(fault, out),
                     None => self.begin(now, Reason::Startup, out),
@@ -205,15 +251,30 @@ impl Router {
     }
 
     fn timer(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let waits = self.held() || self.settings.grouped;
         let ours = self.effective_priority;
         match &mut self.state {
             State::Init | State::Fault(_) => {}
             State::Backup(backup) if backup.overdue => self.group_waits(now, out),
             State::Backup(backup) if now < backup.master_down_at => {}
-            State::Backup(backup) if waits => backup.fired(now, &self.settings, ours),
-            State::Backup(_) => self.take_over(now, out),
+            State::Backup(backup) if backup.woke_too_late(now, &self.settings) => {
+                backup.listen_again(now, &self.settings, ours);
+            }
+            State::Backup(_) => {
+                self.nobody_took_over(now, out);
+                self.master_down(now, out);
+            }
             State::Master(_) => self.master_timer(now, out),
+        }
+    }
+
+    /// The Master_Down_Timer has fired.
+    fn master_down(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let (waits, ours) = (self.held() || self.settings.grouped, self.effective_priority);
+        let drained = self.drained;
+        match &mut self.state {
+            State::Backup(backup) if waits => backup.fired(now, &self.settings, ours, drained),
+            State::Backup(_) => self.take_over(now, out),
+            State::Init | State::Master(_) | State::Fault(_) => {}
         }
     }
 
@@ -230,7 +291,8 @@ impl Router {
         *at = effect;
         let before = self.effective_priority;
         self.effective_priority = self.settings.effective_priority(&self.effects);
-        if self.effective_priority != before {
+        // Before the beginning nobody has heard of another.
+        if self.effective_priority != before && !matches!(self.state, State::Init) {
             out.push(Action::PriorityChange { from: before, to: self.effective_priority });
             if self.fault().is_none() {
                 self.priority_changed(now, before, out);
@@ -299,7 +361,7 @@ impl Router {
             backup.master_down_at = start;
         }
         if owner && start == now {
-            backup.fired(now, &self.settings, self.effective_priority);
+            backup.fired(now, &self.settings, self.effective_priority, self.drained);
         }
         self.change(State::Backup(backup), reason, out);
     }
@@ -346,9 +408,9 @@ impl Router {
         }
     }
 
-    /// Whether a tracker without a result keeps us from becoming MASTER.
+    /// Whether something keeps us from becoming MASTER: a tracker without a result, or a person.
     fn held(&self) -> bool {
-        self.effects.contains(&Effect::Hold)
+        self.drained || self.effects.contains(&Effect::Hold)
     }
 
     /// The family of the virtual addresses.

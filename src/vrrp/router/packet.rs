@@ -2,6 +2,7 @@
 
 use super::backup::Heard;
 use super::{Router, State};
+use crate::vrrp::duplicate::Duplicate;
 use crate::vrrp::event::{Action, Remark};
 use crate::vrrp::time::Instant;
 use crate::wire::advert::Advert;
@@ -20,14 +21,14 @@ impl Router {
         out: &mut Vec<Action>,
     ) {
         if let Err(reason) = self.accepts(source, clock, advert) {
-            self.discard(source, reason, out);
+            self.discard(now, source, reason, out);
             return;
         }
         self.statistics.advertisement_rcvd += 1;
         if advert.priority == Priority::RESIGN {
             self.statistics.priority_zero_pkts_rcvd += 1;
         }
-        self.compare(source, advert, out);
+        self.compare(now, source, advert, out);
         self.watch_signature(source, clock, advert, out);
         let is_echo = self.is_echo(now, source, advert, out);
         if self.settings.v3_checksum.is_none() && advert.version == Version::V3 {
@@ -45,7 +46,14 @@ impl Router {
 
     /// What differs from our own configuration is worth a remark, not a refusal (V3-046, V3-051,
     /// V3-052).
-    fn compare(&mut self, source: IpAddr, advert: &Advert<'_>, out: &mut Vec<Action>) {
+    fn compare(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        advert: &Advert<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let mut seen = |kind, out: &mut Vec<Action>| self.duplicates.seen(now, kind, source, out);
         if advert.interval != self.settings.interval_of(advert.version) {
             self.statistics.count(Discard::Interval);
             let interval = advert.interval;
@@ -57,20 +65,35 @@ impl Router {
             } else {
                 self.statistics.count(Discard::AddressList);
                 self.remarks.make(Remark::OtherAddresses { source }, out);
+                seen(Duplicate::Group, out);
             }
         }
         if Some(source) == self.source {
             self.remarks.make(Remark::DuplicateSource { source }, out);
+            seen(Duplicate::Source, out);
         } else if advert.priority == Priority::OWNER && self.settings.is_owner() {
             self.remarks.make(Remark::TwoOwners { source }, out);
+            seen(Duplicate::Owner, out);
         } else if advert.priority == self.effective_priority {
             self.remarks.make(Remark::EqualPriority { source }, out);
+            seen(Duplicate::Priority, out);
         }
     }
 
-    pub(super) fn discard(&mut self, source: IpAddr, reason: Discard, out: &mut Vec<Action>) {
+    /// While we are MASTER, whoever advertises our VRID in a way that we do not take is another one.
+    pub(super) fn discard(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        reason: Discard,
+        out: &mut Vec<Action>,
+    ) {
         self.statistics.count(reason);
+        self.last_discard = Some(reason);
         self.remarks.make(Remark::Discarded { source, reason }, out);
+        if matches!(self.state, State::Master(_)) && reason.is_of_a_router() {
+            self.duplicates.seen(now, Duplicate::UnheardMaster, source, out);
+        }
         self.remarks.bad_packet();
     }
 

@@ -13,12 +13,12 @@ use core::net::IpAddr;
 const ALONE: u8 = 4;
 
 /// What was heard in which version.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Versions {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Versions {
     /// Who was heard in VRRPv3, and until when its VRRPv2 does not count.
-    v3: Option<(IpAddr, Instant)>,
+    pub v3: Option<(IpAddr, Instant)>,
     /// Who was heard last, in which version, and how often in that alone.
-    alone: Option<(IpAddr, Version, u8)>,
+    pub alone: Option<(IpAddr, Version, u8)>,
 }
 
 impl Router {

@@ -170,6 +170,24 @@ impl Neighbour {
         })
     }
 
+    /// A whole Ethernet frame.
+    pub fn frame(&self) -> Vec<u8> {
+        let Self { mac, source, destination, hop_limit, .. } = *self;
+        let envelope = Envelope { mac, source, destination, hop_limit };
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        let flags =
+            flag(self.router, 0x80) | flag(self.solicited, 0x40) | flag(self.overrides, 0x20);
+        let mut message = vec![ADVERTISEMENT, 0, 0, 0, flags, 0, 0, 0];
+        message.extend(self.target.octets());
+        if let Some(link_layer) = self.link_layer {
+            message.extend([2, 1]);
+            message.extend(link_layer);
+        }
+        let sum = sum(source, destination, ICMPV6, &message);
+        message[2..4].copy_from_slice(&sum.to_be_bytes());
+        frame(self.to, &envelope, ICMPV6, &message)
+    }
+
     /// Nobody has asked, everybody is told.
     pub fn is_announcement(&self) -> bool {
         !self.solicited && self.destination == ALL_NODES

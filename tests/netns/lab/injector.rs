@@ -2,7 +2,7 @@
 
 use super::frames::{Arp, BROADCAST};
 use super::frames6::{solicitation, solicitation_to, Neighbour};
-use super::{poll, wall_clock, Host, SOON};
+use super::{pass, poll, wall_clock, Host, SOON};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -44,8 +44,7 @@ impl Injector {
         let begin = Instant::now();
         for number in 0..count {
             let due = Duration::from_secs(1) * number / a_second;
-            // The rate is what is asked for, not a wait for anything.
-            std::thread::sleep(due.saturating_sub(begin.elapsed()));
+            pass(due.saturating_sub(begin.elapsed()));
             self.send(frame);
         }
     }

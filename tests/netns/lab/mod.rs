@@ -14,17 +14,21 @@
 
 #![allow(dead_code)] // Each of the programs that share the lab uses its own part of it.
 
+pub mod asking;
 pub mod capture;
 pub mod frames;
 pub mod frames6;
 pub mod frr;
 pub mod injector;
 pub mod ip;
+pub mod monitor;
 pub mod namespace;
+pub mod ping;
 pub mod process;
 pub mod recorder;
 pub mod router;
 pub mod second;
+pub mod shortage;
 pub mod tap;
 
 use namespace::Namespace;
@@ -32,7 +36,7 @@ use process::Process;
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tap::Tap;
@@ -184,7 +188,12 @@ impl Lab {
 
     /// Starts a command as it is; `name` is for the log.
     pub fn spawn(&self, name: &str, command: Command) -> Process {
-        let process = Process::spawn(name, command);
+        self.spawn_to(name, command, Stdio::piped())
+    }
+
+    /// The same with a standard error of its own.
+    pub fn spawn_to(&self, name: &str, command: Command, stderr: Stdio) -> Process {
+        let process = Process::spawn_to(name, command, stderr);
         self.processes.borrow_mut().push(process.clone());
         process
     }
@@ -320,8 +329,14 @@ pub fn holds_within(deadline: Duration, mut condition: impl FnMut() -> bool) -> 
         }
         // Between two looks. What is waited for is the condition, and it may be anything: a file, a
         // line of another process's log, an address.
-        std::thread::sleep(Duration::from_millis(10));
+        pass(Duration::from_millis(10));
     }
+}
+
+/// Lets time pass, where that is what is asked for: the pace of what is sent, a daemon that sleeps for
+/// so long. Never to wait for something: that is [`poll`].
+pub fn pass(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Nanoseconds since 1970: the clock of the kernel's packet stamps.

@@ -31,11 +31,16 @@ struct Shared {
 
 impl Process {
     /// Starts a command; what it prints is collected.
-    pub fn spawn(name: &str, mut command: Command) -> Self {
+    pub fn spawn(name: &str, command: Command) -> Self {
+        Self::spawn_to(name, command, Stdio::piped())
+    }
+
+    /// Starts a command with a standard error of its own.
+    pub fn spawn_to(name: &str, mut command: Command, stderr: Stdio) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -98,7 +103,8 @@ impl Process {
 
     /// Kills it and all its children with SIGKILL, and waits for their end. Does not complain.
     pub fn kill(&self) {
-        let children = self.children();
+        // The number of one that has ended may be somebody else's by now.
+        let children = if self.is_running() { self.children() } else { Vec::new() };
         for pid in &children {
             let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).output();
         }

@@ -15,6 +15,8 @@ use std::os::fd::{AsRawFd, RawFd};
 
 /// Tables of this family see IPv4 and IPv6.
 pub const NFPROTO_INET: u8 = 1;
+/// Tables of this family see whatever comes in on an interface.
+pub const NFPROTO_NETDEV: u8 = 5;
 
 const SUBSYSTEM: u16 = 10;
 const NEWTABLE: u16 = 0;
@@ -144,7 +146,7 @@ impl Nft {
         while !rest.is_empty() && result.is_ok() {
             let Chunk { length, last, seq } = Chunk::of(rest);
             let (now, later) = rest.split_at(length);
-            self.fill(now, last);
+            self.fill(now, Some(last));
             result = self.submit(seq).map_err(|(seq, error)| {
                 let what = messages(now).find(|message| message.seq == seq);
                 Refused { what: what.map_or("the changes", |it| describe(it.kind)), error }
@@ -155,9 +157,45 @@ impl Nft {
         result
     }
 
-    /// Puts messages between the marks of a batch, and asks for one acknowledgement: of the last of
-    /// them, which begins there.
-    fn fill(&mut self, messages: &[u8], last: usize) {
+    /// Makes the changes of a batch and empties it, without waiting to hear what became of them:
+    /// what the kernel refuses makes the socket readable, for [`Nft::refused`].
+    ///
+    /// # Errors
+    /// What it says of sending.
+    pub fn post(&mut self, batch: &mut Batch) -> io::Result<()> {
+        let mut rest = batch.bytes.as_slice();
+        let mut result = Ok(());
+        while !rest.is_empty() && result.is_ok() {
+            let (now, later) = rest.split_at(Chunk::of(rest).length);
+            self.fill(now, None);
+            result = self.socket.send(&self.chunk);
+            rest = later;
+        }
+        batch.clear();
+        result
+    }
+
+    /// What the kernel has refused of what was posted, first of all; `None` if nothing.
+    pub fn refused(&mut self) -> Option<io::Error> {
+        let mut first = None;
+        loop {
+            let length = match self.socket.receive(&mut self.buffer) {
+                Ok(Some(length)) => length,
+                Ok(None) => return first,
+                Err(error) => return first.or(Some(error)),
+            };
+            let answers = messages(self.buffer.get(..length).unwrap_or_default());
+            for answer in answers.filter(|answer| answer.kind == super::NLMSG_ERROR) {
+                let errno = error_code(answer.body);
+                let refused = || io::Error::from_raw_os_error(errno);
+                first = first.or_else(|| (errno != 0).then(refused));
+            }
+        }
+    }
+
+    /// Puts messages between the marks of a batch, and asks for one acknowledgement if that is
+    /// wanted: of the last of them, which begins there.
+    fn fill(&mut self, messages: &[u8], last: Option<usize>) {
         let mark = |chunk: &mut Vec<u8>, kind| {
             let mut mark = Builder::new(chunk);
             mark.begin(kind, super::NLM_F_REQUEST, 0);
@@ -167,9 +205,9 @@ impl Nft {
         self.chunk.clear();
         mark(&mut self.chunk, BATCH_BEGIN);
         // The flags stand behind length and type.
-        let at = self.chunk.len() + last + 6;
+        let at = last.map(|last| self.chunk.len() + last + 6);
         self.chunk.extend_from_slice(messages);
-        if let Some([low, high]) = self.chunk.get_mut(at..at + 2) {
+        if let Some([low, high]) = at.and_then(|at| self.chunk.get_mut(at..at + 2)) {
             let flags = u16::from_ne_bytes([*low, *high]) | super::NLM_F_ACK;
             [*low, *high] = flags.to_ne_bytes();
         }
@@ -207,6 +245,12 @@ impl Nft {
             None if done => Ok(()),
             None => Err((0, io::Error::other("the kernel did not answer"))),
         }
+    }
+}
+
+impl AsRawFd for Nft {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 }
 

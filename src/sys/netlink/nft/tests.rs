@@ -2,6 +2,7 @@ use super::*;
 use crate::sys::netns::unshare_thread;
 use crate::sys::{poll_readable, user};
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 /// Runs a test in a namespace of its own.
 fn alone(test: impl FnOnce(&mut Nft) + Send) {
@@ -21,6 +22,65 @@ fn alone(test: impl FnOnce(&mut Nft) + Send) {
 
 fn batch() -> Batch {
     Batch::new(NFPROTO_INET, "test")
+}
+
+/// A set in which nothing stays for good.
+fn timed() -> Batch {
+    let mut batch = batch();
+    batch.add_table("a comment");
+    batch.add_timed_set("t", Key::Ipv4, 0, 4);
+    batch
+}
+
+/// Whether a key is in that set: then it can be removed, and it is the next thing that is refused.
+fn is_there(nft: &mut Nft, key: &[u8]) -> bool {
+    let mut look = batch();
+    look.delete_element("t", key);
+    look.flush_chain("there is none");
+    nft.commit(&mut look).unwrap_err().what == "a rule"
+}
+
+/// The same time again is a new one: from now on. In both ways, for kernels of any age.
+#[test]
+fn a_key_stays_as_long_as_its_time_begins_anew() {
+    const TIME: Duration = Duration::from_millis(400);
+    let (key, keys) = (element(1), [(element(1), Some(TIME))]);
+    for renews in [true, false] {
+        if renews && crate::sys::host::kernel_version() < (6, 12) {
+            continue;
+        }
+        alone(|nft| {
+            let mut make = timed();
+            make.add_elements("t", &keys);
+            nft.commit(&mut make).unwrap();
+            let begin = Instant::now();
+            let mut last = begin;
+            while begin.elapsed() < 5 * TIME {
+                // The first look is what may come late on a busy machine, so it is timed.
+                let there = is_there(nft, &key);
+                assert!(there || last.elapsed() >= TIME, "{renews}");
+                last = Instant::now();
+                let mut again = batch();
+                again.add_elements("t", &keys);
+                if !renews {
+                    again.delete_elements("t", &keys);
+                    again.add_elements("t", &keys);
+                }
+                nft.post(&mut again).unwrap();
+                assert!(nft.refused().is_none());
+                std::thread::sleep(TIME / 5);
+            }
+            while is_there(nft, &key) {
+                assert!(last.elapsed() < 50 * TIME, "it never ends");
+                std::thread::sleep(TIME / 20);
+            }
+            // What was posted and cannot be done is heard of.
+            let mut gone = batch();
+            gone.delete_element("t", &key);
+            nft.post(&mut gone).unwrap();
+            assert!(nft.refused().is_some());
+        });
+    }
 }
 
 /// A table with a set of each kind, and a chain.
