@@ -8,6 +8,7 @@ use crate::lab::{poll, span, wall_clock, Host, Lab, SOON};
 use crate::scripts::{assert_steady, of_router, vipd_after, wait_priority, Notes, FAST, FAST_TICK};
 use crate::setup::{toml, vipd, VRID};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -221,8 +222,7 @@ fn files_and_processes_cannot_be_looked_at() {
     let scene = Scene::new(|lab| {
         let path = lab.file("weight", "10\n");
         let name = format!("vtx{}", std::process::id());
-        let program = lab.directory().join(&name);
-        std::fs::copy("/bin/sleep", &program).expect("a program to copy");
+        let program = lab.program(&name, Path::new("/bin/sleep"));
         lab.spawn("tracked", {
             let mut command = Command::new(&program);
             command.arg("1000");

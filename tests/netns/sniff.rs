@@ -182,8 +182,7 @@ fn it_needs_a_right_and_an_interface() {
     let mut unprivileged = a.namespace.command(Path::new("setpriv"));
     unprivileged.args(["--bounding-set", "-all", "--inh-caps", "-all", "--reuid", "65534"]);
     unprivileged.args(["--clear-groups", "bash", "-c", "exec -a vipctl \"$0\" sniff eth0"]);
-    let copy = lab.directory().join("vipd");
-    std::fs::copy(vipd(), &copy).expect("a copy that nobody needs a right for");
+    let copy = lab.program("vipd", vipd());
     let denied = said({
         unprivileged.arg(&copy);
         unprivileged

@@ -7,7 +7,7 @@ use crate::lab::{Host, Lab, SOON};
 use crate::scripts::{status, FAST, FAST_TICK};
 use crate::setup::{toml, vipd, Pair, V3};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,8 +25,7 @@ impl Program {
         // Within the 15 bytes that the kernel keeps.
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("vt{}p{number}", std::process::id());
-        let path = lab.directory().join(&name);
-        fs::copy("/bin/sleep", &path).expect("a program to copy");
+        let path = lab.program(&name, Path::new("/bin/sleep"));
         Self { name, path, running: Vec::new() }
     }
 
@@ -205,8 +204,7 @@ fn told(lab: &Lab, sections: &[&str]) -> Option<Process> {
 fn the_kernel_tells_of_processes() {
     let lab = Lab::new();
     let mut program = Program::new(&lab);
-    let shell = lab.directory().join(format!("{}s", program.name));
-    fs::copy("/bin/sh", &shell).expect("a shell to copy");
+    let shell = lab.program(&format!("{}s", program.name), Path::new("/bin/sh"));
     let it = section(&program, "quorum = 2").replace("0.1", "3600");
     let forks = format!("[track_process.shell]\nprocess = \"{}s\"\ninterval = 3600", program.name);
     let Some(vipd) = told(&lab, &[&it, &forks]) else { return };

@@ -4,9 +4,9 @@ use crate::lab::monitor::Monitor;
 use crate::lab::ping::Ping;
 use crate::lab::process::{signal_pid, Process};
 use crate::lab::tap::gaps;
-use crate::lab::{poll, wall_clock, SOON, VIP};
+use crate::lab::{executable, poll, wall_clock, SOON, VIP};
 use crate::setup::{counter, toml, vipd, Pair, V3};
-use std::os::unix::fs::{symlink, PermissionsExt};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,14 +22,13 @@ pub fn own_vipd(pair: &Pair) -> PathBuf {
 /// Another file in its place, as a package manager puts it there.
 fn replace(path: &Path, with: &Path) {
     let new = path.with_extension("new");
-    std::fs::copy(with, &new).expect("a copy");
+    executable::copy(with, &new, "755");
     std::fs::rename(&new, path).expect("in place");
 }
 
-fn replace_by_text(path: &Path, text: &str, mode: u32) {
+fn replace_by_text(path: &Path, text: &str, mode: &str) {
     let new = path.with_extension("new");
-    std::fs::write(&new, text).expect("a file");
-    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(mode)).expect("its mode");
+    executable::write(&new, text, mode);
     std::fs::rename(&new, path).expect("in place");
 }
 
@@ -121,10 +120,10 @@ fn what_would_not_take_over_leaves_the_old_one_running() {
         ("would not take over: exit 0", &|| replace(&path, Path::new("/bin/true"))),
         ("would not take over: exit 1", &|| replace(&path, Path::new("/bin/false"))),
         ("would not take over: exit 3", &|| {
-            replace_by_text(&path, "#!/bin/sh\necho no; exit 3\n", 0o755);
+            replace_by_text(&path, "#!/bin/sh\necho no; exit 3\n", "755");
         }),
-        ("going on as before", &|| replace_by_text(&path, "no program", 0o755)),
-        ("going on as before", &|| replace_by_text(&path, "no program", 0o644)),
+        ("going on as before", &|| replace_by_text(&path, "no program", "755")),
+        ("going on as before", &|| replace_by_text(&path, "no program", "644")),
         ("going on as before", &|| std::fs::remove_file(&path).expect("removed")),
     ];
     for (says, put) in tries {
@@ -165,7 +164,7 @@ fn the_old_one_comes_back() {
         let text = format!(
             "#!/bin/sh\n[ -n \"$VIPD_REHEARSAL\" ] && exec {real} \"$@\"\nexec {real} {options}\n"
         );
-        replace_by_text(&path, &text, 0o755);
+        replace_by_text(&path, &text, "755");
     };
     let (from, pid) = (wall_clock(), a.pid());
     let state = pair.lab.directory().join("run-a");
@@ -209,12 +208,12 @@ fn what_runs_goes_on() {
     let (fifo, read, service) = (file("fifo"), file("read"), file("service"));
     let reader = file("reader.sh");
     let text = format!("#!/bin/sh\necho $$ >> {read}\nexec cat \"$1\" >> {read}\n");
-    replace_by_text(Path::new(&reader), &text, 0o755);
+    replace_by_text(Path::new(&reader), &text, "755");
     // It prints for as long as somebody reads, and notes that somebody does.
     let left_behind = file("service.sh");
     let text =
         format!("#!/bin/sh\n(while echo alive; do echo alive >> {service}; sleep 0.05; done) &\n");
-    replace_by_text(Path::new(&left_behind), &text, 0o755);
+    replace_by_text(Path::new(&left_behind), &text, "755");
     let config = format!(
         "[global_defs]\nscript_user = \"root\"\nnotify_fifo = \"{fifo}\"\n\
          notify_fifo_script = \"{reader}\"\n{}",

@@ -16,6 +16,7 @@
 
 pub mod asking;
 pub mod capture;
+pub mod executable;
 pub mod frames;
 pub mod frames6;
 pub mod frr;
@@ -167,10 +168,15 @@ impl Lab {
 
     /// An executable file.
     pub fn script(&self, name: &str, text: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
-        let path = self.file(name, text);
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&path, mode).expect("an executable file");
+        let path = self.directory.join(name);
+        executable::write(&path, text, "755");
+        path
+    }
+
+    /// A copy of a program, by another name.
+    pub fn program(&self, name: &str, from: &Path) -> PathBuf {
+        let path = self.directory.join(name);
+        executable::copy(from, &path, "755");
         path
     }
 
