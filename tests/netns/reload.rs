@@ -3,7 +3,7 @@
 use crate::lab::monitor::Monitor;
 use crate::lab::tap::gaps;
 use crate::lab::{poll, wall_clock, SOON, VIP};
-use crate::setup::{reload, toml, Pair, V3};
+use crate::setup::{reload, toml, Pair, V3, V3_ONCE};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -15,13 +15,13 @@ const EACH: usize = 250;
 
 /// Writes a new configuration for a host and has it read.
 fn two(first: &str, second: &str) -> String {
-    toml(150, V3).replace(&format!("\"{VIP}/24\""), &format!("\"{first}\", \"{second}\""))
+    toml(150, V3_ONCE).replace(&format!("\"{VIP}/24\""), &format!("\"{first}\", \"{second}\""))
 }
 
 #[test]
 fn nothing_new_is_nothing_done() {
     let pair = Pair::new();
-    let (a, b) = pair.start_both(&toml(150, V3), &toml(100, V3));
+    let (a, b) = pair.start_both(&toml(150, V3_ONCE), &toml(100, V3));
     let monitor = Monitor::begin(&pair.lab, &pair.a, &["address", "link", "route"]);
     let (seen, mark, from) = (monitor.mark(), a.mark(), wall_clock());
     for _ in 0..10 {
@@ -64,7 +64,7 @@ fn an_error_leaves_everything_as_it_is() {
 #[test]
 fn v3_105_an_added_address_is_announced_alone() {
     let pair = Pair::new();
-    let (a, b) = pair.start_both(&toml(150, V3), &toml(100, V3));
+    let (a, b) = pair.start_both(&toml(150, V3_ONCE), &toml(100, V3));
     let (from, mark) = (wall_clock(), a.mark());
     reload(&pair.lab, "a", &a, &two(&format!("{VIP}/24"), &format!("{SECOND}/24")));
     poll(SOON, "it is there", || pair.a.holds(SECOND));
@@ -76,7 +76,7 @@ fn v3_105_an_added_address_is_announced_alone() {
 
     // And away again.
     let (from, mark) = (wall_clock(), a.mark());
-    reload(&pair.lab, "a", &a, &toml(150, V3));
+    reload(&pair.lab, "a", &a, &toml(150, V3_ONCE));
     poll(SOON, "it is gone", || !pair.a.holds(SECOND));
     assert!(pair.a.holds(VIP));
     pair.hears_a.wait_adverts(from, 3, SOON);

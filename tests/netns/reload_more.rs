@@ -4,7 +4,7 @@ use crate::lab::monitor::Monitor;
 use crate::lab::tap::gaps;
 use crate::lab::{poll, wall_clock, SOON, VIP};
 use crate::scripts::Notes;
-use crate::setup::{dead_end, keepalived, reload, toml, vipd, Pair, V3};
+use crate::setup::{dead_end, keepalived, reload, toml, vipd, Pair, V3, V3_ONCE};
 use std::time::Duration;
 
 /// The virtual router is the same if interface, VRID and family are; its scripts are those of the new
@@ -16,7 +16,7 @@ fn a_renamed_instance_goes_on_and_its_next_change_has_the_new_name() {
     let append = format!("#!/bin/sh\necho $1 $2 $3 >> {}\n", told.path().display());
     let script = pair.lab.script("notify", &append);
     let config = |name: &str, what: &str| {
-        let notify = format!("{V3}\n{what} = \"{}\"", script.display());
+        let notify = format!("{V3_ONCE}\n{what} = \"{}\"", script.display());
         toml(150, &notify).replace(".vip]", &format!(".{name}]"))
     };
     let (a, b) = pair.start_both(&config("vip", "notify"), &toml(100, V3));

@@ -12,6 +12,8 @@ pub const VRID: u8 = 51;
 pub const V3: &str = "version = 3\nadvert_int = 0.2";
 /// The same for IPv6, which has no other version.
 pub const V3_INT: &str = "advert_int = 0.2";
+/// The same without the second round of announcements, for tests that count them.
+pub const V3_ONCE: &str = "version = 3\nadvert_int = 0.2\ngarp_master_delay = 0";
 /// The interval of [`V3`].
 pub const TICK: Duration = Duration::from_millis(200);
 

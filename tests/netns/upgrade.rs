@@ -44,7 +44,8 @@ fn nobody_notices_an_upgrade() {
     let pair = Pair::new();
     let path = own_vipd(&pair);
     let told = pair.lab.directory().join("told");
-    let config = toml(150, &format!("{ADVERT_100MS}\nnotify = \"echo >> {} x\"", told.display()));
+    let notify = format!("garp_master_delay = 0\nnotify = \"echo >> {} x\"", told.display());
+    let config = toml(150, &format!("{ADVERT_100MS}\n{notify}"));
     let a = pair.lab.vipd(&path, &pair.a, &config);
     a.wait_log("vip: BACKUP -> MASTER", SOON);
     let b = pair.start_b(&toml(100, ADVERT_100MS));
