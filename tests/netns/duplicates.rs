@@ -184,17 +184,17 @@ fn a_peer_that_takes_over_is_no_conflict() {
     b.wait_log("vip: BACKUP -> MASTER", SOON);
     a.wait_log("vip: MASTER -> BACKUP", SOON);
     // The questions of the take-over are asked within 3 s of it.
-    let asked = || {
-        let arps = pair.hears_b.arps();
-        arps.iter().filter(|(_, arp)| arp.sender.is_unspecified() && arp.target == VIP).count()
-    };
-    poll(SOON, "three probes", || asked() >= 3);
+    let taken = pair.hears_b.wait_advert(0, SOON).at;
     pair.hears_b.wait_adverts(wall_clock(), 20, SOON);
+    let asks = |arp: &Arp| arp.sender.is_unspecified() && arp.target == VIP;
+    let asked = pair.hears_b.arps().iter().filter(|(_, arp)| asks(arp)).count();
+    // A last word of the MASTER before, its answer to the first question, is looked into by the next.
+    let crossed = pair.hears_a.arps().iter().any(|(at, arp)| *at >= taken && arp.sender == VIP);
+    assert!(asked == 3 || crossed && asked == 2, "{asked} questions, crossed {crossed}");
     for process in [&a, &b] {
         assert_eq!(process.lines(" as well").len(), 0);
         assert_eq!(status(process, "address_conflict"), [""; 0]);
     }
-    assert_eq!(asked(), 3);
 }
 
 /// Neighbour advertisements of another host, and its answer when asked.
