@@ -20,7 +20,7 @@ _vipctl() {
         words=$(vipctl ${command:+"$command"} -h 2>/dev/null | grep -oE '^ +(-[a-zA-Z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+')
     else
         case $command in
-        '') words=$(vipctl -h 2>/dev/null | sed -n '/^Commands:/,$s/^    \([a-z][a-z-]*\) .*/\1/p') ;;
+        '') words=$(vipctl -h 2>/dev/null | sed -n '/^Commands:/,$s/^  \([a-z][a-z-]*\) .*/\1/p') ;;
         status | explain | watch | is-master | drain | resume | priority) words=$(_vipctl_names since '') ;;
         check) words=$(_vipctl_names kind vrrp_script) ;;
         notify)

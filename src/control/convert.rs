@@ -18,18 +18,8 @@ pub const COMMAND: Command = Command {
 
 fn options(options: &mut Options) {
     options
-        .optopt(
-            "F",
-            "format",
-            "syntax of FILE: toml, keepalived or uci (default: by its name)",
-            "FORMAT",
-        )
-        .optopt(
-            "i",
-            "config-id",
-            "which @ID lines of keepalived.conf count (default: host name)",
-            "ID",
-        )
+        .optopt("F", "format", "its syntax: toml, keepalived or uci", "FORMAT")
+        .optopt("i", "config-id", "which @ID lines of it count (default: host name)", "ID")
         .optflag("", "lenient", "succeed even if something had to be left out")
         .optopt("", "to", "syntax to write: toml or uci (default: toml)", "FORMAT");
 }

@@ -9,7 +9,7 @@ use getopts::Options;
 pub const COMMAND: Command = Command {
     name: "is-master",
     arguments: "NAME",
-    about: "0 if an instance or group is MASTER here, 1 if not",
+    about: "0 if NAME is MASTER here, 1 if not",
     options: |_: &mut Options| {},
     run,
 };

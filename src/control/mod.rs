@@ -108,20 +108,22 @@ fn brief(command: &Command) -> String {
     ["Usage: vipctl ", name, " ", arguments, "\n", about, "."].concat()
 }
 
+/// What brings the options of a command below it, and their meaning below its own.
+const INDENT: &str = "       ";
+
 /// Every command with its own options.
 fn help() -> String {
     let mut text = general().usage("Usage: vipctl [options] COMMAND");
     text.push_str("\nCommands:\n");
     for command in list::COMMANDS {
         let Command { name, arguments, about, .. } = command;
-        text.push_str(&format!("    {:<25} {about}\n", format!("{name} {arguments}")));
+        text.push_str(&format!("  {:<28} {about}\n", format!("{name} {arguments}")));
         let mut options = Options::new();
         (command.options)(&mut options);
         let own = options.usage("");
         let own = own.lines().skip_while(|line| !line.trim_start().starts_with('-'));
         own.filter(|line| !line.is_empty()).for_each(|line| {
-            text.push_str(line);
-            text.push('\n');
+            text.push_str(&format!("{INDENT}{line}\n"));
         });
     }
     text

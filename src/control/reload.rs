@@ -9,7 +9,7 @@ use getopts::Options;
 pub const RELOAD: Command = Command {
     name: "reload",
     arguments: "",
-    about: "read the configuration anew; tell what has changed",
+    about: "read the configuration anew; tell what is new",
     options: |_: &mut Options| {},
     run: reload,
 };

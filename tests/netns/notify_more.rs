@@ -159,6 +159,7 @@ fn changes_of_priority_and_a_fifo_of_the_instance() {
     let text = plain.replace("\nMORE", &format!("\n{more}"));
     let process = scene.lab.vipd(vipd(), &scene.a, &text);
     drop(knob);
+    process.wait_log("vip: INIT -> BACKUP", SOON);
     let meta = fs::metadata(&own).expect("vipd has made it");
     assert!(meta.file_type().is_fifo());
     assert_eq!(meta.permissions().mode() & 0o777, 0o640, "its group may read it");
