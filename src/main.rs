@@ -11,10 +11,11 @@ use vipd::control;
 use vipd::daemon::control::is_free;
 use vipd::daemon::load::Load;
 use vipd::daemon::upgrade::{self, Handover};
-use vipd::daemon::{Daemon, Start};
+use vipd::daemon::{heed_signals, Daemon, Start};
 use vipd::exit::{self, Failure};
 use vipd::log::Sink;
 use vipd::sys::host::{self, Fork, Lock};
+use vipd::sys::signalfd::SignalFd;
 
 const CONFIG_FILE: &str = "/etc/vipd.toml";
 /// Where a configuration may be, if it is not there.
@@ -122,16 +123,17 @@ fn start(
             format!("unexpected argument \"{word}\"; see vipd -h"),
         ));
     }
-    let (text_only, test) = (matches.opt_present("T"), matches.opt_present("t"));
     let load = load(&matches)?;
-    let (config, report) = load
-        .read(!text_only)
-        .map_err(|error| Failure::new(exit::CONFIG, format!("{error}{}", other_file(&load))))?;
-    if test || text_only {
+    let text_only = matches.opt_present("T");
+    if matches.opt_present("t") || text_only {
+        let (config, report) = read(&load, !text_only)?;
         exit::say(&report.to_string());
         let code = if config.is_some() { exit::OK } else { exit::CONFIG };
         return Ok(Started::Done(code));
     }
+    let signals = heed_signals()
+        .map_err(|error| Failure::new(exit::OSERR, format!("cannot wait for signals: {error}")))?;
+    let (config, report) = read(&load, true)?;
     let Some(config) = config else {
         return Err(Failure::new(exit::CONFIG, format!("not started\n{report}")));
     };
@@ -139,7 +141,23 @@ fn start(
         exit::print(&format!("{}\n", upgrade::ready()))?;
         return Ok(Started::Done(exit::OK));
     }
-    start_daemon(&matches, (load, config), &report, handover)
+    start_daemon(Plan { matches, load, config, report, signals, handover })
+}
+
+fn read(load: &Load, here: bool) -> Result<(Option<Config>, Report), Failure> {
+    load.read(here)
+        .map_err(|error| Failure::new(exit::CONFIG, format!("{error}{}", other_file(load))))
+}
+
+/// What a daemon is started with.
+struct Plan<'a> {
+    matches: Matches,
+    load: Load,
+    config: Config,
+    report: Report,
+    signals: SignalFd,
+    /// Another vipd has executed us in its place.
+    handover: Option<&'a Handover>,
 }
 
 /// Where the configuration is, and how it is to be read.
@@ -162,14 +180,9 @@ fn other_file(load: &Load) -> String {
 
 /// From here on there are a log, a pid file and, unless it stays in the foreground, a process of
 /// its own.
-fn start_daemon(
-    matches: &Matches,
-    how: (Load, Config),
-    report: &Report,
-    handover: Option<&Handover>,
-) -> Result<Started, Failure> {
-    let foreground = matches.opt_present("n");
-    let sink = match matches.opt_str("l").as_deref() {
+fn start_daemon(mut plan: Plan<'_>) -> Result<Started, Failure> {
+    let foreground = plan.matches.opt_present("n");
+    let sink = match plan.matches.opt_str("l").as_deref() {
         Some("stderr") => Sink::Stderr,
         Some("syslog") => Sink::Syslog,
         None if foreground => Sink::Stderr,
@@ -179,17 +192,15 @@ fn start_daemon(
             return Err(Failure::new(exit::USAGE, message));
         }
     };
-    let (mut load, config) = how;
     if foreground {
-        return begin(matches, (load, config), report, (sink, handover));
+        return begin(plan, sink);
     }
     // The daemon leaves this folder.
-    if let Ok(file) = std::path::absolute(&load.file) {
-        load.file = file.to_string_lossy().into_owned();
+    if let Ok(file) = std::path::absolute(&plan.load.file) {
+        plan.load.file = file.to_string_lossy().into_owned();
     }
-    let how = (load, config);
-    if handover.is_some() {
-        let started = begin(matches, how, report, (sink, handover))?;
+    if plan.handover.is_some() {
+        let started = begin(plan, sink)?;
         let _ = std::env::set_current_dir("/");
         return Ok(started);
     }
@@ -200,7 +211,7 @@ fn start_daemon(
         Ok(Fork::Child(readiness)) => readiness,
         Err(error) => return Err(Failure::new(exit::OSERR, format!("cannot fork: {error}"))),
     };
-    match begin(matches, how, report, (sink, None)) {
+    match begin(plan, sink) {
         Ok(started) => {
             readiness.ready();
             Ok(started)
@@ -214,18 +225,14 @@ fn start_daemon(
     }
 }
 
-fn begin(
-    matches: &Matches,
-    (load, config): (Load, Config),
-    report: &Report,
-    (sink, handover): (Sink, Option<&Handover>),
-) -> Result<Started, Failure> {
+fn begin(plan: Plan<'_>, sink: Sink) -> Result<Started, Failure> {
+    let Plan { matches, load, config, report, signals, handover } = plan;
     let directory =
         matches.opt_str("r").map_or_else(|| PathBuf::from(control::RUN_DIRECTORY), PathBuf::from);
     let directory = std::path::absolute(&directory).unwrap_or(directory);
     vipd::log::init(sink, matches.opt_count("D"))
         .map_err(|error| Failure::new(exit::OSERR, format!("cannot log to {sink}: {error}")))?;
-    let lock = lock(matches, &directory, handover)?;
+    let lock = lock(&matches, &directory, handover)?;
     for line in report.to_string().lines() {
         log::warn!("{line}");
     }
@@ -244,8 +251,9 @@ fn begin(
     }
     log::info!("vipd {} starts", env!("CARGO_PKG_VERSION"));
     let legacy = handover.map(|handover| handover.legacy().clone());
-    let start = Start { run_directory: &directory, lock: lock.fd(), socket: &socket, legacy };
-    match Daemon::new(load, config, report, start) {
+    let start =
+        Start { run_directory: &directory, lock: lock.fd(), socket: &socket, signals, legacy };
+    match Daemon::new(load, config, &report, start) {
         Ok(daemon) => Ok(Started::Running(Box::new(daemon), lock)),
         Err(error) => {
             if handover.is_some() {

@@ -23,14 +23,26 @@ impl Load {
     /// # Errors
     /// A sentence for a person, if the file cannot be read at all.
     pub fn read(&self, here: bool) -> Result<(Option<Config>, Report), String> {
-        self.read_in_steps(here, &mut || ())
+        self.read_all(here, &mut || ())
     }
 
-    /// The same for somebody who has other things to do: `between` is called between the steps.
+    /// The same for a daemon at work: `between` is called between the steps. A FIFO or a device, from
+    /// which a start may read, could keep it waiting for ever.
     ///
     /// # Errors
-    /// A sentence for a person, if the file cannot be read at all.
+    /// A sentence for a person, if the file cannot be read at all, or is none.
     pub fn read_in_steps(
+        &self,
+        between: &mut dyn FnMut(),
+    ) -> Result<(Option<Config>, Report), String> {
+        let file = &self.file;
+        if std::fs::metadata(file).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+            return Err(format!("cannot read {file} again: it is no regular file"));
+        }
+        self.read_all(true, between)
+    }
+
+    fn read_all(
         &self,
         here: bool,
         between: &mut dyn FnMut(),

@@ -121,8 +121,19 @@ pub struct Start<'a> {
     pub lock: RawFd,
     /// Where the control socket is to be.
     pub socket: &'a Path,
+    /// What [`heed_signals`] has made.
+    pub signals: SignalFd,
     /// What another vipd has handed over.
     pub legacy: Option<Legacy>,
+}
+
+/// From here on no signal ends the process: whoever sends one to a daemon that has not begun yet is
+/// heard when it has.
+///
+/// # Errors
+/// What the kernel says.
+pub fn heed_signals() -> io::Result<SignalFd> {
+    SignalFd::new(&[SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2])
 }
 
 /// The daemon at work.
@@ -227,14 +238,13 @@ impl Daemon {
         load: Load,
         config: Config,
         report: &Report,
-        Start { run_directory, lock, socket, legacy }: Start<'_>,
+        Start { run_directory, lock, socket, signals, legacy }: Start<'_>,
     ) -> io::Result<Self> {
         signalfd::ignore(SIGPIPE)?;
         // Who started us may have left it ignored; then nobody could tell how a script has ended.
         signalfd::restore(SIGCHLD)?;
         legacy.iter().for_each(upgrade::take_limits);
         shortage::begin();
-        let signals = SignalFd::new(&[SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2])?;
         let mut daemon = Self {
             load,
             config: Config::default(),

@@ -270,6 +270,28 @@ fn a_stop_resigns_at_once_and_waits_for_notify_stop() {
     a.wait_log("stopped", SOON);
 }
 
+/// Whoever asks for a reload before the daemon has begun has not ended it: the configuration is
+/// still being read, from a FIFO, which is not waited for a second time.
+#[test]
+fn a_hangup_before_the_beginning() {
+    let scene = Scene::new("");
+    let text = std::fs::read(&scene.file).expect("a file of the lab");
+    std::fs::remove_file(&scene.file).expect("removed");
+    let made = Command::new("mkfifo").arg(&scene.file).status().expect("mkfifo can be run");
+    assert!(made.success());
+    let process = scene.start();
+    let about = format!("/proc/{}/status", process.pid());
+    poll(SOON, "it minds its signals", || {
+        let about = std::fs::read_to_string(&about).expect("it runs");
+        let blocked = about.lines().find_map(|line| line.strip_prefix("SigBlk:\t"));
+        blocked.is_some_and(|mask| u64::from_str_radix(mask, 16).expect("hexadecimal") & 1 == 1)
+    });
+    process.signal("HUP");
+    std::fs::write(&scene.file, text).expect("it reads");
+    process.wait_log("vipd.toml again: it is no regular file", SOON);
+    process.wait_log("vip: BACKUP -> MASTER", SOON);
+}
+
 /// Not one more is started, and that we end the one that runs is no failure of it.
 #[test]
 fn a_stop_ends_the_checks() {

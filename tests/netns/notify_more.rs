@@ -60,6 +60,7 @@ impl Scene {
 
 /// Lines that are read from a FIFO, by a thread that waits for more.
 fn lines_of(fifo: &std::path::Path) -> Arc<Mutex<Vec<String>>> {
+    poll(SOON, "the FIFO is made", || fifo.exists());
     let lines = Arc::new(Mutex::new(Vec::new()));
     let (to, file) = (Arc::clone(&lines), fs::File::open(fifo).expect("vipd holds it open"));
     std::thread::spawn(move || {

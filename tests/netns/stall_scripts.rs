@@ -33,7 +33,7 @@ impl Scene {
 
     /// With a check that hangs, or would be a FAULT if it timed out.
     fn start(&self) -> Process {
-        let check = check(&self.script(), "interval = 1\ntimeout = 1\nfall = 1");
+        let check = check(&self.script(), "interval = 1\ntimeout = 2\nfall = 1");
         let toml = toml(100, &format!("{FAST}\ntrack_script = [\"chk\"]\n{check}"));
         let process = self.lab.vipd(vipd(), &self.a, &toml);
         process.wait_log("vip: BACKUP -> MASTER", SOON);
@@ -60,7 +60,7 @@ fn a_check_that_has_ended_in_our_sleep_has_not_timed_out() {
     let process = scene.start();
     stop(&process);
     scene.hangs.off();
-    pass(3 * SECOND);
+    pass(4 * SECOND);
     process.signal("CONT");
     process.wait_log("woke up ", SOON);
     assert_nothing_failed(&scene, &process);
@@ -76,7 +76,7 @@ fn a_check_that_has_slept_as_we_did_has_not_timed_out() {
     for child in &children {
         signal_pid(*child, "STOP");
     }
-    pass(3 * SECOND);
+    pass(4 * SECOND);
     scene.hangs.off();
     for child in &children {
         signal_pid(*child, "CONT");
@@ -92,9 +92,9 @@ fn a_check_that_hangs_beyond_our_sleep_has_timed_out() {
     let scene = Scene::new();
     let process = scene.start();
     stop(&process);
-    pass(3 * SECOND);
+    pass(4 * SECOND);
     process.signal("CONT");
-    process.wait_log("vip: MASTER -> FAULT: check chk failed: timed out after 1.00 s", SOON);
+    process.wait_log("vip: MASTER -> FAULT: check chk failed: timed out after 2.00 s", SOON);
 }
 
 /// Of the runs that were missed one takes place.
@@ -132,7 +132,7 @@ fn a_notify_script_that_has_ended_in_our_sleep_is_not_overdue() {
     scene.begun.wait(1);
     stop(&process);
     scene.hangs.off();
-    pass(3 * SECOND);
+    pass(4 * SECOND);
     process.signal("CONT");
     process.wait_log("vip: notify_master for MASTER: done in ", SOON);
     assert!(process.lines("is still running").is_empty());

@@ -109,7 +109,7 @@ impl Daemon {
         load: &Load,
         events: &mut Events,
     ) -> Result<(Option<Config>, Report), String> {
-        load.read_in_steps(true, &mut || {
+        load.read_in_steps(&mut || {
             // What goes wrong there will in the next turn as well.
             let _ = self.turn(events, Some(Duration::ZERO));
         })
