@@ -5,19 +5,32 @@ use crate::lab::process::Process;
 use crate::lab::{poll, wall_clock, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
 use crate::setup::{toml, toml_v6, Pair, V3};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Intervals that leave a busy machine the time to start a daemon.
 pub const SLOW: &str = "version = 3\nadvert_int = 2";
+
+/// Five times as long as a change waits for its writing.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// What `a` leaves.
 pub fn state_file(pair: &Pair) -> PathBuf {
     pair.lab.directory().join("run-a/vipd.state")
 }
 
-/// What `a` knows is in its file.
+/// What `a` knows is in its file, and it has nothing more to write: from a change to the next writing
+/// its lines are not true, and a start would not go on where a kill in that moment has left off.
 pub fn wait_state(pair: &Pair, text: &str) {
+    let mut last = (String::new(), Instant::now());
     poll(SOON, "the state is in the file", || {
-        std::fs::read_to_string(state_file(pair)).is_ok_and(|it| it.contains(text))
+        // None is there, or a part of it, in a test that has taken it away.
+        let all = std::fs::read_to_string(state_file(pair)).unwrap_or_default();
+        // The heartbeat moves on.
+        let (head, lines) = all.split_once('\n').unwrap_or_default();
+        if !head.ends_with(",1") || lines != last.0 || !lines.contains(text) {
+            last = (lines.to_owned(), Instant::now());
+        }
+        last.0.contains(text) && last.1.elapsed() > QUIET
     });
 }
 
