@@ -31,7 +31,7 @@ demo: deps ## two routers, a client, haproxy behind the address: watch it move (
 	$(TARGET_DIR)/release/examples/demo
 
 test: deps ## everything: units, requirements, simulation, namespaces, interop (root)
-	$(CARGO) test $(CARGOFLAGS) --no-fail-fast -- --test-threads 6
+	$(CARGO) test $(CARGOFLAGS) --no-fail-fast -- --test-threads 5
 
 check: deps ## format, lints, manual pages, shell scripts
 	$(CARGO) fmt --check
