@@ -17,7 +17,7 @@ use vipd::wire::advert::{ChecksumForm, Template};
 use vipd::wire::{Family, Interval, Priority, Version};
 
 /// Seeds of a run for which nobody asked otherwise.
-const SEEDS: u64 = 2500;
+const SEEDS: u64 = 1500;
 
 /// One thing that goes wrong, or right again.
 #[derive(Clone, Copy, Debug)]
