@@ -5,13 +5,9 @@ use crate::lab::process::Process;
 use crate::lab::{poll, wall_clock, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
 use crate::setup::{toml, toml_v6, Pair, V3};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 /// Intervals that leave a busy machine the time to start a daemon.
 pub const SLOW: &str = "version = 3\nadvert_int = 2";
-
-/// Five times as long as a change waits for its writing.
-const QUIET: Duration = Duration::from_millis(100);
 
 /// What `a` leaves.
 pub fn state_file(pair: &Pair) -> PathBuf {
@@ -19,18 +15,21 @@ pub fn state_file(pair: &Pair) -> PathBuf {
 }
 
 /// What `a` knows is in its file, and it has nothing more to write: from a change to the next writing
-/// its lines are not true, and a start would not go on where a kill in that moment has left off.
+/// its lines are not true, and a start would not go on where a kill in that moment has left off. They
+/// are settled if an advert later they are the same.
 pub fn wait_state(pair: &Pair, text: &str) {
-    let mut last = (String::new(), Instant::now());
+    let mut first = (String::new(), String::new());
     poll(SOON, "the state is in the file", || {
         // None is there, or a part of it, in a test that has taken it away.
         let all = std::fs::read_to_string(state_file(pair)).unwrap_or_default();
-        // The heartbeat moves on.
         let (head, lines) = all.split_once('\n').unwrap_or_default();
-        if !head.ends_with(",1") || lines != last.0 || !lines.contains(text) {
-            last = (lines.to_owned(), Instant::now());
+        if !head.ends_with(",1") || !lines.contains(text) {
+            return false;
         }
-        last.0.contains(text) && last.1.elapsed() > QUIET
+        if lines != first.1 {
+            first = (head.to_owned(), lines.to_owned());
+        }
+        head != first.0
     });
 }
 

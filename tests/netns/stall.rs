@@ -25,6 +25,12 @@ pub fn stop(process: &Process) {
     poll(SOON, "it stands still", || process.is_stopped());
 }
 
+/// Until whoever is awake has advertised so long after a moment.
+#[track_caller]
+fn wait_slept(awake: &Tap, stopped: u64, time: Duration) {
+    awake.wait_advert(stopped + time.as_nanos() as u64, SOON);
+}
+
 /// How much of what a host has sent after a moment could disturb a MASTER: adverts, and
 /// announcements of any of the addresses.
 pub fn said(tap: &Tap, after: u64) -> [usize; 3] {
@@ -176,7 +182,7 @@ fn master_sleeps(
     let stopped = wall_clock();
     b.wait_log("vip: BACKUP -> MASTER: no advert from ", SOON);
     meanwhile(&pair, &a);
-    pass(SLEEP.saturating_sub(span(stopped, wall_clock())));
+    wait_slept(&pair.hears_b, stopped, SLEEP);
     let slept = span(stopped, wall_clock()).as_secs_f64();
     let resumed = wall_clock();
     a.signal("CONT");
@@ -267,7 +273,7 @@ fn a_master_whose_check_has_failed_in_its_sleep_does_not_resign() {
     stop(&a);
     b.wait_log("vip: BACKUP -> MASTER: no advert from ", SOON);
     hangs.off();
-    pass(SLEEP / 2);
+    wait_slept(&pair.hears_b, wall_clock(), SLEEP / 2);
     let resumed = wall_clock();
     a.signal("CONT");
     a.wait_log("vip: MASTER -> BACKUP: we woke up ", SOON);
@@ -287,7 +293,7 @@ fn a_master_that_is_told_to_stop_in_its_sleep_does_not_resign() {
     pair.lab.file("a.toml", &toml(120, V3));
     a.signal("HUP");
     a.signal("TERM");
-    pass(SLEEP / 2);
+    wait_slept(&pair.hears_b, wall_clock(), SLEEP / 2);
     let resumed = wall_clock();
     a.signal("CONT");
     assert!(a.wait_end(SOON).success());
@@ -305,7 +311,7 @@ fn a_better_master_reloads_in_its_sleep_and_takes_over_by_the_rules() {
     b.wait_log("vip: BACKUP -> MASTER: no advert from ", SOON);
     pair.lab.file("a.toml", &toml(200, V3));
     a.signal("HUP");
-    pass(SLEEP / 2);
+    wait_slept(&pair.hears_b, wall_clock(), SLEEP / 2);
     let resumed = wall_clock();
     a.signal("CONT");
     a.wait_log("vip: MASTER -> BACKUP: we woke up ", SOON);
@@ -346,7 +352,7 @@ fn a_router_that_sleeps_while_it_starts_does_not_take_over() {
     let b = pair.lab.vipd_with(vipd(), &pair.b, &toml(100, V3), &[]);
     poll(SOON, "it says a word", || b.mark() > 0);
     stop(&b);
-    pass(SLEEP / 2);
+    wait_slept(&pair.hears_a, wall_clock(), SLEEP / 2);
     let resumed = wall_clock();
     b.signal("CONT");
     pair.hears_a.wait_adverts(resumed, 8, SOON);
@@ -369,7 +375,7 @@ fn a_router_that_sleeps_in_a_transition_does_not_go_on_with_it() {
     stop(&a);
     b.wait_log("vip: BACKUP -> MASTER: no advert from ", SOON);
     ends.on();
-    pass(SLEEP / 2);
+    wait_slept(&pair.hears_b, wall_clock(), SLEEP / 2);
     let resumed = wall_clock();
     a.signal("CONT");
     a.wait_log("-> BACKUP: we woke up ", SOON);
@@ -455,7 +461,7 @@ fn a_better_master_sleeps_for_5_s_and_takes_over_by_the_rules() {
         stop(&a);
         let stopped = wall_clock();
         b.wait_log("vip: BACKUP -> MASTER: no advert from ", SOON);
-        pass(SLEEP.saturating_sub(span(stopped, wall_clock())));
+        wait_slept(&pair.hears_b, stopped, SLEEP);
         let resumed = wall_clock();
         a.signal("CONT");
         a.wait_log("vip: MASTER -> BACKUP: we woke up ", SOON);
