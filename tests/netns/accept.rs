@@ -239,8 +239,7 @@ fn v3_113_v2_018_packets_for_the_address_are_not_forwarded() {
         a.namespace.set("ipv4/ip_forward", "1");
         a.namespace.set("ipv4/conf/all/send_redirects", "0");
         a.namespace.set("ipv4/conf/eth0/send_redirects", "0");
-        process.signal("STOP");
-        poll(SOON, "it stands still", || process.is_stopped());
+        process.stop();
         a.ip(&[&format!("address delete {VIP}/24 dev eth0")]);
         other.ip(&[&format!("address add {VIP}/32 dev eth0")]);
         // By way of the router, both.

@@ -279,8 +279,7 @@ fn a_daemon_that_stands_still() {
     wait_master(&process);
     let ctl = Vipctl::of(&lab, &a);
     answers(&ctl);
-    process.signal("STOP");
-    poll(SOON, "it stands", || process.is_stopped());
+    process.stop();
     let (pid, found) = (process.pid(), ctl.run(&["doctor"]));
     let what = format!("! daemon: vipd (process {pid}) was stopped by a signal");
     finds(&found, 69, &[&what, &format!("kill -CONT {pid}")]);

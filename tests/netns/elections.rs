@@ -159,8 +159,7 @@ fn v3_at_10_ms() {
 fn a_backup_that_was_stopped_says_nothing_when_it_goes_on() {
     let pair = Pair::new();
     let (_a, b) = pair.start_both(&toml(150, V3), &toml(100, V3));
-    b.signal("STOP");
-    poll(SOON, "it stands still", || b.is_stopped());
+    b.stop();
     // 3 s: four times its Master_Down_Interval.
     let stopped = wall_clock();
     pair.hears_a.wait_adverts(stopped, 15, SOON);
@@ -179,8 +178,7 @@ fn a_master_that_was_stopped_yields_without_a_word() {
     let pair = Pair::new();
     let nopreempt = format!("{V3}\nnopreempt = true");
     let (a, b) = pair.start_both(&toml(100, V3), &toml(150, &nopreempt));
-    a.signal("STOP");
-    poll(SOON, "it stands still", || a.is_stopped());
+    a.stop();
     b.wait_log("vip: BACKUP -> MASTER: no advert from 10.77.0.1", SOON);
     let resumed = wall_clock();
     a.signal("CONT");
@@ -199,8 +197,7 @@ fn a_master_that_was_stopped_yields_without_a_word() {
 fn a_better_master_that_was_stopped_listens_before_it_speaks() {
     let pair = Pair::new();
     let (a, b) = pair.start_both(&toml(150, V3), &toml(100, V3));
-    a.signal("STOP");
-    poll(SOON, "it stands still", || a.is_stopped());
+    a.stop();
     b.wait_log("vip: BACKUP -> MASTER: no advert from 10.77.0.1", SOON);
     let resumed = wall_clock();
     a.signal("CONT");

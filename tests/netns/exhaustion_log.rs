@@ -157,8 +157,7 @@ fn a_terminal_that_stands_still() {
     let script = scene.lab.spawn("a", command);
     script.wait_log("vip: BACKUP -> MASTER", SOON);
     let pid = script.children()[0];
-    script.signal("STOP");
-    poll(SOON, "it stands still", || script.is_stopped());
+    script.stop();
     let lines = || script.log().into_iter().map(|line| line.text).collect();
     scene.assert_heals(pid, || script.signal("CONT"), lines);
 }

@@ -147,8 +147,7 @@ fn watched(says: &[&str], step: Move) {
 #[track_caller]
 fn unwatched(step: Move) {
     let mut ground = Ground::new();
-    ground.process.signal("STOP");
-    poll(SOON, "it stands still", || ground.process.is_stopped());
+    ground.process.stop();
     step(&ground, true);
     step(&ground, false);
     ground.process.signal("CONT");
@@ -256,8 +255,7 @@ fn deleted_and_made_again() {
         let mut ground = Ground::new();
         let mark = ground.process.mark();
         if stands {
-            ground.process.signal("STOP");
-            poll(SOON, "it stands still", || ground.process.is_stopped());
+            ground.process.stop();
         }
         delete(&ground, true);
         if !stands {

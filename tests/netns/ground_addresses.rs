@@ -278,8 +278,7 @@ fn an_address_that_somebody_puts_in_place_of_ours_stays() {
         let a = lab.host("a", "10.77.0.1/24");
         let process = lab.vipd(vipd(), &a, &toml(100, V3));
         lab.wait_holder(&a, SOON);
-        process.signal("STOP");
-        poll(SOON, "it stands still", || process.is_stopped());
+        process.stop();
         a.ip(&[
             &format!("address delete {VIP}/24 dev eth0"),
             &format!("address add {theirs} dev eth0"),

@@ -54,8 +54,7 @@ impl Clocked {
 
     /// The machine sleeps while something happens.
     fn suspend(&mut self, meanwhile: impl FnOnce()) {
-        self.process.signal("STOP");
-        poll(SOON, "it stands still", || self.process.is_stopped());
+        self.process.stop();
         let begin = Instant::now();
         meanwhile();
         self.slept += i64::try_from(begin.elapsed().as_nanos()).expect("not for ever");

@@ -150,8 +150,7 @@ fn lost_news_do_not_undo_what_is_true() {
     let process = lab.vipd(vipd(), &a, &toml(100, V3));
     lab.wait_holder(&a, SOON);
     let tap = lab.tap(&a);
-    process.signal("STOP");
-    poll(SOON, "it stands still", || process.is_stopped());
+    process.stop();
     a.ip(&["link set eth0 down"]);
     let flood = foreign("add", 5000);
     a.ip(&flood.iter().map(String::as_str).collect::<Vec<_>>());

@@ -102,7 +102,7 @@ fn an_interface_that_is_made_again_is_looked_at_again() {
     let tap = lab.tap(&a);
     let _asking = Asking::for_all(&client, &[VIP.into()]);
     poll(SOON, "it answers", || !answers(&tap, VIP.into(), 0).is_empty());
-    process.signal("STOP");
+    process.stop();
     wait_silent(&lab, &a);
 }
 
@@ -147,7 +147,7 @@ fn a_master_that_stood_still_answers_again() {
     let tap = lab.tap(&a);
     let _asking = Asking::for_all(&client, &[VIP.into()]);
     poll(SOON, "it answers", || !answers(&tap, VIP.into(), 0).is_empty());
-    process.signal("STOP");
+    process.stop();
     wait_silent(&lab, &a);
     let woken = wall_clock();
     process.signal("CONT");
@@ -163,7 +163,7 @@ fn an_address_whose_lifetime_has_ended_is_put_back() {
     assert_eq!(leases(&a), "", "one kind is enough");
     poll(SOON, "it has a lifetime", || lifetime(&a).is_some());
     for _ in 0..2 {
-        process.signal("STOP");
+        process.stop();
         poll(SOON, "it is gone", || !a.holds(VIP));
         let woken = wall_clock();
         process.signal("CONT");

@@ -4,7 +4,6 @@ use crate::lab::process::{signal_pid, Process};
 use crate::lab::{pass, poll, span, wall_clock, Host, Lab, SOON};
 use crate::scripts::{check, Knob, Notes, FAST};
 use crate::setup::{toml, vipd};
-use crate::stall::stop;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -58,7 +57,7 @@ fn assert_nothing_failed(scene: &Scene, process: &Process) {
 fn a_check_that_has_ended_in_our_sleep_has_not_timed_out() {
     let scene = Scene::new();
     let process = scene.start();
-    stop(&process);
+    process.stop();
     scene.hangs.off();
     pass(4 * SECOND);
     process.signal("CONT");
@@ -71,7 +70,7 @@ fn a_check_that_has_ended_in_our_sleep_has_not_timed_out() {
 fn a_check_that_has_slept_as_we_did_has_not_timed_out() {
     let scene = Scene::new();
     let process = scene.start();
-    stop(&process);
+    process.stop();
     let children = process.children();
     for child in &children {
         signal_pid(*child, "STOP");
@@ -91,7 +90,7 @@ fn a_check_that_has_slept_as_we_did_has_not_timed_out() {
 fn a_check_that_hangs_beyond_our_sleep_has_timed_out() {
     let scene = Scene::new();
     let process = scene.start();
-    stop(&process);
+    process.stop();
     pass(4 * SECOND);
     process.signal("CONT");
     process.wait_log("vip: MASTER -> FAULT: check chk failed: timed out after 2.00 s", SOON);
@@ -108,7 +107,7 @@ fn a_check_that_has_missed_several_runs_runs_once() {
     process.wait_log("vip: BACKUP -> MASTER", SOON);
     runs.wait(2);
     poll(SOON, "no run is under way", || process.children().is_empty());
-    stop(&process);
+    process.stop();
     let before = runs.lines().len();
     pass(7 * SECOND);
     assert_eq!(runs.lines().len(), before);
@@ -130,7 +129,7 @@ fn a_notify_script_that_has_ended_in_our_sleep_is_not_overdue() {
     scene.hangs.on();
     let process = scene.lab.vipd(vipd(), &scene.a, &toml(100, &notify));
     scene.begun.wait(1);
-    stop(&process);
+    process.stop();
     scene.hangs.off();
     pass(4 * SECOND);
     process.signal("CONT");

@@ -222,7 +222,7 @@ fn an_overflow_of_events_loses_nothing() {
     one.vipd.wait_log("vip: BACKUP -> MASTER", SOON);
     let most = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
     let most: usize = most.trim().parse().unwrap();
-    one.vipd.signal("STOP");
+    one.vipd.stop();
     // Each is made, written and removed. Events of one name in a row would be one event.
     for number in 0..most / 3 + 100 {
         let path = one.at(&format!("other{number}"));

@@ -236,7 +236,7 @@ fn an_overflow_of_process_events_loses_nothing() {
     let Some(vipd) = told(&lab, &[&it]) else { return };
     program.start(&[]);
     vipd.wait_log("process it: 1 runs, quorum 1: is fine now", SOON);
-    vipd.signal("STOP");
+    vipd.stop();
     let line = "i=0; while [ $i -lt 4000 ]; do (:); i=$((i+1)); done";
     let flood = Command::new("sh").args(["-c", line]).stdin(Stdio::null()).status();
     assert!(flood.is_ok_and(|status| status.success()));

@@ -144,8 +144,7 @@ fn an_interface_that_is_deleted_and_made_again() {
 #[test]
 fn an_interface_that_is_replaced_while_the_daemon_stands() {
     let (lab, a, process) = alone();
-    process.signal("STOP");
-    poll(SOON, "it stands still", || process.is_stopped());
+    process.stop();
     a.ip(&["link delete eth0"]);
     lab.plug(&a);
     a.ip(&["address add 10.77.0.1/24 dev eth0"]);
@@ -193,8 +192,7 @@ fn ten_thousand_changes_elsewhere() {
     let commands = [commands("add"), commands("delete")].concat();
     let begin = wall_clock();
     // While it stands, its socket cannot be emptied.
-    process.signal("STOP");
-    poll(SOON, "it stands still", || process.is_stopped());
+    process.stop();
     let (stopped, running) = commands.split_at(4000);
     a.ip(&stopped.iter().map(String::as_str).collect::<Vec<_>>());
     process.signal("CONT");

@@ -149,6 +149,29 @@ impl Process {
         // The state follows the name, which stands in parentheses.
         stat.is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
     }
+
+    /// Stops it while it waits for something to happen. One that stands between a look at the clock
+    /// and the sending of what it has decided sends it when it wakes up: nobody can prevent that.
+    #[track_caller]
+    pub fn stop(&self) {
+        poll(SOON, "it stands still between two turns", || {
+            let waits = self.system_call();
+            self.signal("STOP");
+            poll(SOON, "it stands still", || self.is_stopped());
+            let between = self.system_call() == waits;
+            if !between {
+                self.signal("CONT");
+            }
+            between
+        });
+    }
+
+    /// The number of the system call that it is in, or was stopped in; or `running`.
+    fn system_call(&self) -> String {
+        let call = std::fs::read_to_string(format!("/proc/{}/syscall", self.shared.pid));
+        let call = call.expect("the system call");
+        call.split_whitespace().next().expect("a number").to_owned()
+    }
 }
 
 /// Sends a signal to a process that we have started.
