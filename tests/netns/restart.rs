@@ -2,7 +2,7 @@
 
 use crate::lab::monitor::Monitor;
 use crate::lab::process::Process;
-use crate::lab::{poll, wall_clock, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
+use crate::lab::{poll, wall_clock, Lab, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
 use crate::setup::{toml, toml_v6, Pair, V3};
 use std::path::PathBuf;
 
@@ -11,17 +11,26 @@ pub const SLOW: &str = "version = 3\nadvert_int = 2";
 
 /// What `a` leaves.
 pub fn state_file(pair: &Pair) -> PathBuf {
-    pair.lab.directory().join("run-a/vipd.state")
+    state_file_of(&pair.lab)
+}
+
+fn state_file_of(lab: &Lab) -> PathBuf {
+    lab.directory().join("run-a/vipd.state")
 }
 
 /// What `a` knows is in its file, and it has nothing more to write: from a change to the next writing
 /// its lines are not true, and a start would not go on where a kill in that moment has left off. They
 /// are settled if an advert later they are the same.
 pub fn wait_state(pair: &Pair, text: &str) {
+    wait_state_of(&pair.lab, text);
+}
+
+/// The same in a lab without another router.
+pub fn wait_state_of(lab: &Lab, text: &str) {
     let mut first = (String::new(), String::new());
     poll(SOON, "the state is in the file", || {
         // None is there, or a part of it, in a test that has taken it away.
-        let all = std::fs::read_to_string(state_file(pair)).unwrap_or_default();
+        let all = std::fs::read_to_string(state_file_of(lab)).unwrap_or_default();
         let (head, lines) = all.split_once('\n').unwrap_or_default();
         if !head.ends_with(",1") || !lines.contains(text) {
             return false;

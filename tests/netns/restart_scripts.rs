@@ -3,7 +3,7 @@
 
 use crate::lab::process::Process;
 use crate::lab::{poll, Lab, SOON, VIP};
-use crate::restart::{kill, wait_state, SLOW};
+use crate::restart::{kill, wait_state, wait_state_of, SLOW};
 use crate::scripts::{check, Knob, Notes};
 use crate::setup::{toml, vipd, Pair};
 
@@ -115,10 +115,7 @@ fn a_check_with_a_weight_keeps_what_it_adds() {
     let first = lab.vipd(vipd(), &a, &config);
     first.wait_log("vip: BACKUP -> MASTER", SOON);
     poll(SOON, "it adds its weight", || tap.adverts().last().is_some_and(|it| it.priority == 170));
-    let file = lab.directory().join("run-a/vipd.state");
-    poll(SOON, "that is in the file", || {
-        std::fs::read_to_string(&file).is_ok_and(|it| it.contains(" priority=170 "))
-    });
+    wait_state_of(&lab, " priority=170 ");
     go.off();
     let from = crate::lab::wall_clock();
     kill(&first);

@@ -157,13 +157,14 @@ pub fn counter(process: &Process, whose: &str, name: &str) -> u64 {
     let mark = process.mark();
     process.signal("USR1");
     let begin = format!("status: {whose}:");
-    // The interfaces come last.
-    process.wait_log_after(mark, "status: interface", SOON);
-    let lines = process.lines_after(mark, &begin);
-    let counts =
-        |line: &&str| line.contains(" master_transitions ") || line.contains(" send_errors ");
-    let line = lines.iter().map(|line| line.text.as_str()).find(counts);
-    let line = line.unwrap_or_else(|| panic!("no counters of {whose}: {lines:?}"));
+    let mut line = String::new();
+    poll(SOON, "it says its counters", || {
+        let counts = ["master_transitions", "send_errors"].map(|word| format!("{begin} {word} "));
+        let lines = process.lines_after(mark, &begin);
+        let found = lines.into_iter().find(|it| counts.iter().any(|some| it.text.contains(some)));
+        line = found.map(|it| it.text).unwrap_or_default();
+        !line.is_empty()
+    });
     let words: Vec<&str> = line.split_whitespace().collect();
     let found = words.windows(2).find(|pair| pair[0] == name);
     found.map_or(0, |pair| pair[1].parse().expect("a number"))
