@@ -42,9 +42,10 @@ impl Scene {
     }
 }
 
-/// Two runs after it, so that whatever was concluded was said.
+/// Once the run has ended, two runs after it, so that whatever was concluded was said.
 #[track_caller]
 fn assert_nothing_failed(scene: &Scene, process: &Process) {
+    poll(SOON, "the run has ended", || process.children().is_empty());
     scene.hangs.on();
     let before = scene.begun.lines().len();
     scene.begun.wait(before + 1);

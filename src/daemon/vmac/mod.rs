@@ -81,6 +81,11 @@ pub struct Vmacs {
     next_down: Instant,
 }
 
+/// The interface that an order is about is no more.
+fn has_vanished(refusal: &Refusal) -> bool {
+    refusal.error.raw_os_error() == Some(crate::sys::netlink::ENODEV)
+}
+
 impl Vmac {
     /// Makes the orders ready that set it up and that make it deaf.
     fn prepare_orders(&mut self, number: usize, index: u32) {
@@ -233,6 +238,11 @@ impl Vmacs {
         let problem = match (&found, refused.first()) {
             (Some(found), _) if self.is_ours(found, mac, parent) => None,
             (Some(_), _) => Some(problem::taken(&name, mac, &on)),
+            (None, Some(refusal)) if has_vanished(refusal) => {
+                // The interface below: that is told of as an event. Until then it cannot be had.
+                self.list[vmac].problem = Some(problem::not_made(&name, &on, Some(refusal)));
+                return;
+            }
             (None, refusal) => Some(problem::not_made(&name, &on, refusal)),
         };
         let Some(index) = found.filter(|_| problem.is_none()).map(|found| found.index) else {
@@ -315,8 +325,8 @@ impl Vmacs {
         for refusal in refused {
             let vmac = refusal.seq as usize;
             let Some(it) = self.list.get_mut(vmac) else { continue };
-            // It has vanished: that is told of as an event.
-            if refusal.error.raw_os_error() == Some(crate::sys::netlink::ENODEV) {
+            // That is told of as an event.
+            if has_vanished(refusal) {
                 continue;
             }
             let problem = problem::not_up(it.mac, &refusal.error);
