@@ -144,6 +144,35 @@ impl Pair {
     }
 }
 
+/// Until whoever is awake has advertised so long after a moment.
+#[track_caller]
+pub fn wait_slept(awake: &Tap, stopped: u64, time: Duration) {
+    awake.wait_advert(stopped + time.as_nanos() as u64, 2 * SOON);
+}
+
+/// A virtual router of its own that has nothing to do with the others: where all others sleep, its
+/// adverts tell for how long.
+pub struct Awake {
+    tap: Tap,
+    _process: Process,
+}
+
+impl Awake {
+    pub fn start(lab: &Lab) -> Self {
+        let host = lab.host("awake", "10.77.0.9/24");
+        let other = toml(100, V3).replace(&VIP.to_string(), "10.77.0.109");
+        let other = other.replace(&format!("= {VRID}"), "= 109");
+        let tap = lab.tap(&host);
+        Self { _process: lab.vipd(vipd(), &host, &other), tap }
+    }
+
+    /// Until so much time has passed since a moment.
+    #[track_caller]
+    pub fn wait_slept(&self, stopped: u64, time: Duration) {
+        wait_slept(&self.tap, stopped, time);
+    }
+}
+
 /// Waits until it is MASTER: because nobody else is, or because it was before it was killed.
 #[track_caller]
 pub fn wait_master(process: &Process) {

@@ -5,9 +5,11 @@ use crate::lab::frames::{Envelope, Message};
 use crate::lab::injector::Injector;
 use crate::lab::process::{Line, Process};
 use crate::lab::tap::Tap;
-use crate::lab::{pass, poll, span, wall_clock, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
+use crate::lab::{poll, span, wall_clock, SOON, VIP, VIP_GLOBAL, VIP_LOCAL};
 use crate::scripts::{named_check, Knob, Notes, FAST};
-use crate::setup::{assert_about, down, toml, toml_both, vipd, Pair, TICK, V3, VRID};
+use crate::setup::{
+    assert_about, down, toml, toml_both, vipd, wait_slept, Awake, Pair, TICK, V3, VRID,
+};
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,12 +22,6 @@ const SLEEP: Duration = Duration::from_secs(5);
 const SLEEP_10MS: u64 = 80_000_000;
 /// All that a MASTER repeats is due while it sleeps.
 const GARPS: &str = "garp_master_delay = 2\ngarp_master_refresh = 1";
-
-/// Until whoever is awake has advertised so long after a moment.
-#[track_caller]
-fn wait_slept(awake: &Tap, stopped: u64, time: Duration) {
-    awake.wait_advert(stopped + time.as_nanos() as u64, SOON);
-}
 
 /// How much of what a host has sent after a moment could disturb a MASTER: adverts, and
 /// announcements of any of the addresses.
@@ -322,10 +318,11 @@ fn a_better_master_reloads_in_its_sleep_and_takes_over_by_the_rules() {
 fn two_routers_that_sleep_together_go_on_as_they_were() {
     for a_first in [true, false] {
         let pair = Pair::new();
+        let awake = Awake::start(&pair.lab);
         let (a, b) = pair.start_both(&toml(150, ADVERT_1S), &toml(100, ADVERT_1S));
         a.stop();
         b.stop();
-        pass(SLEEP);
+        awake.wait_slept(wall_clock(), SLEEP);
         let resumed = wall_clock();
         for process in if a_first { [&a, &b] } else { [&b, &a] } {
             process.signal("CONT");
@@ -412,7 +409,7 @@ fn a_master_that_is_starved_yields_without_a_word() {
     let mut bursts = 0;
     while !taken_over() && bursts < 10 {
         bursts += 1;
-        starve(&a);
+        starve(&a, &pair.hears_b);
         pair.hears_b.wait_adverts(0, usize::from(taken_over()), SOON);
     }
     b.wait_log("vip: BACKUP -> MASTER: no advert from ", SOON);
@@ -434,7 +431,7 @@ fn a_backup_that_is_starved_does_not_take_over() {
     let mut bursts = 0;
     while !late() && bursts < 10 {
         bursts += 1;
-        starve(&b);
+        starve(&b, &pair.hears_a);
         pair.hears_a.wait_adverts(wall_clock(), 3, SOON);
     }
     assert!(lateness(&b.wait_log("woke up ", SOON)) > 0.1, "after {bursts} bursts");
@@ -473,12 +470,12 @@ fn bind(process: &Process) {
     assert!(run(&["taskset", "-cp", "0", &process.pid().to_string()]), "it is bound to a CPU");
 }
 
-/// A busy loop of real-time priority on the CPU that a daemon is bound to.
-fn starve(process: &Process) {
+/// A busy loop of real-time priority on the CPU that a daemon is bound to, while another is awake.
+fn starve(process: &Process, awake: &Tap) {
     if !run(&["chrt", "-f", "50", "true"]) {
         eprintln!("no real-time priority here: stopped instead");
         process.stop();
-        pass(500 * MILLI);
+        wait_slept(awake, wall_clock(), 500 * MILLI);
         process.signal("CONT");
         return;
     }

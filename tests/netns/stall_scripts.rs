@@ -1,18 +1,20 @@
 //! Checks and notify scripts of a daemon that sleeps: what has ended meanwhile has ended in time.
 
 use crate::lab::process::{signal_pid, Process};
-use crate::lab::{pass, poll, span, wall_clock, Host, Lab, SOON};
+use crate::lab::{poll, span, wall_clock, Host, Lab, SOON};
 use crate::scripts::{check, Knob, Notes, FAST};
-use crate::setup::{toml, vipd};
+use crate::setup::{toml, vipd, Awake};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A router alone, whose check or notify script hangs while a file is there.
+/// A router, whose check or notify script hangs while a file is there.
 struct Scene {
     a: Host,
     hangs: Knob,
     begun: Notes,
+    /// It tells how long the router sleeps.
+    awake: Awake,
     lab: Lab,
 }
 
@@ -21,7 +23,7 @@ impl Scene {
         let lab = Lab::new();
         let a = lab.host("a", "10.77.0.1/24");
         let (hangs, begun) = (Knob::new(&lab, "hangs"), Notes::new(&lab, "begun"));
-        Self { a, hangs, begun, lab }
+        Self { awake: Awake::start(&lab), a, hangs, begun, lab }
     }
 
     /// Notes that it has begun, and hangs.
@@ -60,7 +62,7 @@ fn a_check_that_has_ended_in_our_sleep_has_not_timed_out() {
     let process = scene.start();
     process.stop();
     scene.hangs.off();
-    pass(4 * SECOND);
+    scene.awake.wait_slept(wall_clock(), 4 * SECOND);
     process.signal("CONT");
     process.wait_log("woke up ", SOON);
     assert_nothing_failed(&scene, &process);
@@ -76,7 +78,7 @@ fn a_check_that_has_slept_as_we_did_has_not_timed_out() {
     for child in &children {
         signal_pid(*child, "STOP");
     }
-    pass(4 * SECOND);
+    scene.awake.wait_slept(wall_clock(), 4 * SECOND);
     scene.hangs.off();
     for child in &children {
         signal_pid(*child, "CONT");
@@ -92,7 +94,7 @@ fn a_check_that_hangs_beyond_our_sleep_has_timed_out() {
     let scene = Scene::new();
     let process = scene.start();
     process.stop();
-    pass(4 * SECOND);
+    scene.awake.wait_slept(wall_clock(), 4 * SECOND);
     process.signal("CONT");
     process.wait_log("vip: MASTER -> FAULT: check chk failed: timed out after 2.00 s", SOON);
 }
@@ -101,6 +103,7 @@ fn a_check_that_hangs_beyond_our_sleep_has_timed_out() {
 #[test]
 fn a_check_that_has_missed_several_runs_runs_once() {
     let lab = Lab::new();
+    let awake = Awake::start(&lab);
     let (a, runs) = (lab.host("a", "10.77.0.1/24"), Notes::new(&lab, "runs"));
     let check = check(&format!("date +%s%N >> {}", runs.path().display()), "interval = 2");
     let toml = toml(100, &format!("{FAST}\ntrack_script = [\"chk\"]\n{check}"));
@@ -110,7 +113,7 @@ fn a_check_that_has_missed_several_runs_runs_once() {
     poll(SOON, "no run is under way", || process.children().is_empty());
     process.stop();
     let before = runs.lines().len();
-    pass(7 * SECOND);
+    awake.wait_slept(wall_clock(), 7 * SECOND);
     assert_eq!(runs.lines().len(), before);
     let resumed = wall_clock();
     process.signal("CONT");
@@ -132,7 +135,7 @@ fn a_notify_script_that_has_ended_in_our_sleep_is_not_overdue() {
     scene.begun.wait(1);
     process.stop();
     scene.hangs.off();
-    pass(4 * SECOND);
+    scene.awake.wait_slept(wall_clock(), 4 * SECOND);
     process.signal("CONT");
     process.wait_log("vip: notify_master for MASTER: done in ", SOON);
     assert!(process.lines("is still running").is_empty());

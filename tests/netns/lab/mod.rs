@@ -339,8 +339,8 @@ pub fn holds_within(deadline: Duration, mut condition: impl FnMut() -> bool) -> 
     }
 }
 
-/// Lets time pass, where that is what is asked for: the pace of what is sent, a daemon that sleeps for
-/// so long. Never to wait for something: that is [`poll`].
+/// The pace of what is done again and again: of looks, of what is sent. Never to wait for something:
+/// that is [`poll`].
 pub fn pass(time: Duration) {
     std::thread::sleep(time);
 }
