@@ -230,8 +230,13 @@ fn begin(plan: Plan<'_>, sink: Sink) -> Result<Started, Failure> {
     let directory =
         matches.opt_str("r").map_or_else(|| PathBuf::from(control::RUN_DIRECTORY), PathBuf::from);
     let directory = std::path::absolute(&directory).unwrap_or(directory);
-    vipd::log::init(sink, matches.opt_count("D"))
-        .map_err(|error| Failure::new(exit::OSERR, format!("cannot log to {sink}: {error}")))?;
+    vipd::log::init(sink, matches.opt_count("D")).map_err(|error| {
+        let hint = match sink {
+            Sink::Syslog => "; does a syslog daemon run here? -l stderr does without",
+            Sink::Stderr => "",
+        };
+        Failure::new(exit::OSERR, format!("cannot log to {sink}: {error}{hint}"))
+    })?;
     let lock = lock(&matches, &directory, handover)?;
     for line in report.to_string().lines() {
         log::warn!("{line}");

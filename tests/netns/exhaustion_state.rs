@@ -138,9 +138,9 @@ fn whoever_cuts_the_file_short_or_takes_it_away_harms_nobody() {
         }),
     ];
     for (what, ruin) in ruin {
-        wait_state(&pair, "state=MASTER");
+        wait_state(&pair.lab, "state=MASTER");
         let from = wall_clock();
-        ruin(&state_file(&pair));
+        ruin(&state_file(&pair.lab));
         let sent = || pair.hears_a.adverts_after(from);
         poll(SOON, what, || sent().len() > 10);
         assert_steady(&sent(), FAST_TICK);
@@ -149,7 +149,7 @@ fn whoever_cuts_the_file_short_or_takes_it_away_harms_nobody() {
         if what.contains("director") {
             let mark = if what.contains("vanishes") { 1 } else { 0 };
             poll(SOON, what, || a.lines(TRYING).len() > mark);
-            let _ = fs::remove_dir(state_file(&pair));
+            let _ = fs::remove_dir(state_file(&pair.lab));
             if mark == 0 {
                 a.wait_log("vipd.state can be written again", SOON);
             }
@@ -197,9 +197,9 @@ fn what_is_no_file_of_ours_is_told_and_not_used() {
     for (says, put) in foreign {
         let a = pair.start_a(&config);
         a.wait_log("vip: BACKUP -> MASTER", SOON);
-        wait_state(&pair, "state=MASTER");
+        wait_state(&pair.lab, "state=MASTER");
         kill(&a);
-        let path = state_file(&pair);
+        let path = state_file(&pair.lab);
         let text = fs::read(&path).expect("it has left a file");
         fs::remove_file(&path).expect("it is there");
         put(&path, &text);

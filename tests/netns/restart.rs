@@ -10,27 +10,18 @@ use std::path::PathBuf;
 pub const SLOW: &str = "version = 3\nadvert_int = 2";
 
 /// What `a` leaves.
-pub fn state_file(pair: &Pair) -> PathBuf {
-    state_file_of(&pair.lab)
-}
-
-fn state_file_of(lab: &Lab) -> PathBuf {
+pub fn state_file(lab: &Lab) -> PathBuf {
     lab.directory().join("run-a/vipd.state")
 }
 
 /// What `a` knows is in its file, and it has nothing more to write: from a change to the next writing
 /// its lines are not true, and a start would not go on where a kill in that moment has left off. They
 /// are settled if an advert later they are the same.
-pub fn wait_state(pair: &Pair, text: &str) {
-    wait_state_of(&pair.lab, text);
-}
-
-/// The same in a lab without another router.
-pub fn wait_state_of(lab: &Lab, text: &str) {
+pub fn wait_state(lab: &Lab, text: &str) {
     let mut first = (String::new(), String::new());
     poll(SOON, "the state is in the file", || {
         // None is there, or a part of it, in a test that has taken it away.
-        let all = std::fs::read_to_string(state_file_of(lab)).unwrap_or_default();
+        let all = std::fs::read_to_string(state_file(lab)).unwrap_or_default();
         let (head, lines) = all.split_once('\n').unwrap_or_default();
         if !head.ends_with(",1") || !lines.contains(text) {
             return false;
@@ -54,7 +45,7 @@ fn the_next_one_waits_until_the_killed_one_has_gone() {
     let pair = Pair::new();
     let a = pair.start_a(&toml(150, SLOW));
     a.wait_log("vip: BACKUP -> MASTER", SOON);
-    wait_state(&pair, "state=MASTER");
+    wait_state(&pair.lab, "state=MASTER");
     a.signal("KILL");
     let again = pair.start_a(&toml(150, SLOW));
     again.wait_log("vip: still MASTER", SOON);
@@ -67,8 +58,8 @@ fn a_master_that_is_killed_and_started_again_goes_on() {
     let notify = format!("notify = \"echo >> {} told\"", log.display());
     let config = toml(150, &format!("{SLOW}\n{notify}"));
     let (a, b) = pair.start_both(&config, &toml(100, SLOW));
-    wait_state(&pair, "state=MASTER");
-    wait_state(&pair, "told=1");
+    wait_state(&pair.lab, "state=MASTER");
+    wait_state(&pair.lab, "told=1");
     let told = std::fs::read_to_string(&log).unwrap_or_default();
     let monitor = Monitor::begin(&pair.lab, &pair.a, &["address"]);
     let (seen, from) = (monitor.mark(), wall_clock());
@@ -88,7 +79,7 @@ fn a_master_that_is_killed_and_started_again_goes_on() {
     // It is its own: at the end it goes.
     again.signal("TERM");
     assert!(again.wait_end(SOON).success());
-    assert!(!pair.a.holds(VIP) && !state_file(&pair).exists());
+    assert!(!pair.a.holds(VIP) && !state_file(&pair.lab).exists());
 }
 
 #[test]
@@ -97,7 +88,7 @@ fn it_goes_on_with_ipv6_and_a_virtual_mac_address() {
     let slow = "advert_int = 2\nuse_vmac = true";
     let a = pair.start_a(&toml_v6(150, slow));
     a.wait_log("vip: BACKUP -> MASTER", SOON);
-    wait_state(&pair, "state=MASTER");
+    wait_state(&pair.lab, "state=MASTER");
     let monitor = Monitor::begin(&pair.lab, &pair.a, &["address", "link"]);
     let seen = monitor.mark();
     kill(&a);
@@ -115,7 +106,7 @@ fn it_goes_on_with_ipv6_and_a_virtual_mac_address() {
 fn too_late_it_joins_as_backup_and_clears_up() {
     let pair = Pair::new();
     let (a, b) = pair.start_both(&toml(150, &format!("{V3}\nvip_lease = \"off\"")), &toml(100, V3));
-    wait_state(&pair, "state=MASTER");
+    wait_state(&pair.lab, "state=MASTER");
     kill(&a);
     b.wait_log("vip: BACKUP -> MASTER", SOON);
     assert!(pair.a.holds(VIP), "nobody has cleared up");
@@ -139,10 +130,10 @@ fn a_file_that_is_damaged_or_of_another_boot_is_of_no_use() {
         let pair = Pair::new();
         let a = pair.start_a(&toml(150, SLOW));
         a.wait_log("vip: BACKUP -> MASTER", SOON);
-        wait_state(&pair, "state=MASTER");
+        wait_state(&pair.lab, "state=MASTER");
         kill(&a);
-        let text = std::fs::read_to_string(state_file(&pair)).expect("the file");
-        std::fs::write(state_file(&pair), damage(&text)).expect("the file");
+        let text = std::fs::read_to_string(state_file(&pair.lab)).expect("the file");
+        std::fs::write(state_file(&pair.lab), damage(&text)).expect("the file");
         let again = pair.start_a(&toml(150, SLOW));
         again.wait_log("removing 10.77.0.100 from eth0: an earlier run has left it there", SOON);
         again.wait_log("vip: INIT -> BACKUP", SOON);
@@ -158,7 +149,7 @@ fn another_configuration_takes_over_what_is_still_its_own() {
     let pair = Pair::new();
     let a = pair.start_a(&toml(150, SLOW));
     a.wait_log("vip: BACKUP -> MASTER", SOON);
-    wait_state(&pair, "state=MASTER");
+    wait_state(&pair.lab, "state=MASTER");
     kill(&a);
     let (from, other) = (wall_clock(), toml(140, SLOW).replace(".vip]", ".renamed]"));
     let again = pair.start_a(&other);

@@ -88,8 +88,8 @@ fn who_goes_on_keeps_all_it_has_and_who_does_not_leaves_what_is_not_its_own() {
     let before = all(&pair.a);
     let a = pair.start_a(&things());
     a.wait_log("vip: BACKUP -> MASTER", SOON);
-    wait_state(&pair, "state=MASTER");
-    wait_state(&pair, "address=2001:db8:77::100 ");
+    wait_state(&pair.lab, "state=MASTER");
+    wait_state(&pair.lab, "address=2001:db8:77::100 ");
     let tables = nft(&pair.a, &["list", "table", "inet", "vipd"]);
     let held = all(&pair.a);
     assert!(held.len() > before.len() + 5, "{held:?}");
@@ -107,7 +107,7 @@ fn who_goes_on_keeps_all_it_has_and_who_does_not_leaves_what_is_not_its_own() {
     assert_eq!(nft(&pair.a, &["list", "table", "inet", "vipd"]), tables);
     // Now it is of no use what it has left.
     kill(&a);
-    std::fs::remove_file(state_file(&pair)).expect("it has left a file");
+    std::fs::remove_file(state_file(&pair.lab)).expect("it has left a file");
     let config = things().replace("priority = 150", "priority = 150\npreempt_delay = 60");
     let a = pair.start_a(&config);
     a.wait_log("vip: INIT -> BACKUP", SOON);
@@ -131,17 +131,17 @@ fn what_is_somebody_elses_is_still_so_for_the_next_run() {
     let mut a = pair.start_a(&config);
     a.wait_log("vip: BACKUP -> MASTER", SOON);
     for _ in 0..2 {
-        wait_state(&pair, "told=1");
+        wait_state(&pair.lab, "told=1");
         kill(&a);
         a = pair.start_a(&config);
         a.wait_log("vip: still MASTER", SOON);
-        wait_state(&pair, "told=1");
-        let text = std::fs::read_to_string(state_file(&pair)).expect("the file");
+        wait_state(&pair.lab, "told=1");
+        let text = std::fs::read_to_string(state_file(&pair.lab)).expect("the file");
         assert!(!text.contains("\naddress "), "{text}");
     }
     kill(&a);
     // Too late: its peers would have taken over.
-    std::fs::remove_file(state_file(&pair)).expect("it has left a file");
+    std::fs::remove_file(state_file(&pair.lab)).expect("it has left a file");
     let a = pair.start_a(&config);
     a.wait_log("vip: BACKUP -> MASTER", SOON);
     a.signal("TERM");
@@ -163,8 +163,8 @@ fn what_nobody_is_to_have_any_more_goes() {
     let a = pair.start_a(&(two + other));
     a.wait_log("vip: BACKUP -> MASTER", SOON);
     a.wait_log("other: BACKUP -> MASTER", SOON);
-    wait_state(&pair, "interface=eth1 address=10.88.0.100 prefix_len=24");
-    wait_state(&pair, "address=10.77.0.101 ");
+    wait_state(&pair.lab, "interface=eth1 address=10.88.0.100 prefix_len=24");
+    wait_state(&pair.lab, "address=10.77.0.101 ");
     kill(&a);
     let from = wall_clock();
     let one = toml(150, SLOW).replace(".100/24\"", ".100/24\", \"10.77.0.102/24\"");
@@ -206,16 +206,16 @@ fn what_looks_otherwise_now_is_replaced() {
     let a = pair.start_a(&config([24, 64]));
     a.wait_log("vip: BACKUP -> MASTER", SOON);
     poll(SOON, "they are there", || lines() == ["10.77.0.100/24", "2001:db8:77::100/64"]);
-    wait_state(&pair, "told=1");
-    wait_state(&pair, "address=2001:db8:77::100 prefix_len=64");
+    wait_state(&pair.lab, "told=1");
+    wait_state(&pair.lab, "address=2001:db8:77::100 prefix_len=64");
     kill(&a);
     let a = pair.start_a(&config([32, 128]));
     a.wait_log("vip: still MASTER", SOON);
     poll(SOON, "they are others", || lines() == ["10.77.0.100/32", "2001:db8:77::100/128"]);
-    wait_state(&pair, "address=2001:db8:77::100 prefix_len=128");
+    wait_state(&pair.lab, "address=2001:db8:77::100 prefix_len=128");
     kill(&a);
     // Nor is it in the way of one that does not go on.
-    std::fs::remove_file(state_file(&pair)).expect("it has left a file");
+    std::fs::remove_file(state_file(&pair.lab)).expect("it has left a file");
     let a = pair.start_a(&config([24, 64]));
     a.wait_log("vip: INIT -> BACKUP", SOON);
     poll(SOON, "they are gone", || lines().is_empty());
@@ -231,11 +231,11 @@ fn what_is_too_old_to_go_on_with_still_says_what_is_left() {
     let off = format!("{SLOW}\nvip_lease = \"off\"");
     let a = pair.start_a(&toml(150, &off));
     a.wait_log("vip: BACKUP -> MASTER", SOON);
-    wait_state(&pair, "address=10.77.0.100 ");
+    wait_state(&pair.lab, "address=10.77.0.100 ");
     kill(&a);
-    let text = std::fs::read_to_string(state_file(&pair)).expect("the file");
+    let text = std::fs::read_to_string(state_file(&pair.lab)).expect("the file");
     let (head, rest) = text.split_once(",1\n").expect("a heartbeat");
-    std::fs::write(state_file(&pair), format!("{head},0\n{rest}")).expect("the file");
+    std::fs::write(state_file(&pair.lab), format!("{head},0\n{rest}")).expect("the file");
     let other = toml(150, &off).replace(".100/24", ".101/24");
     let a = pair.start_a(&other);
     a.wait_log("removing 10.77.0.100 from eth0: an earlier run has left it there", SOON);

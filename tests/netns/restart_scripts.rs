@@ -3,7 +3,7 @@
 
 use crate::lab::process::Process;
 use crate::lab::{poll, Lab, SOON, VIP};
-use crate::restart::{kill, wait_state, wait_state_of, SLOW};
+use crate::restart::{kill, wait_state, SLOW};
 use crate::scripts::{check, Knob, Notes};
 use crate::setup::{toml, vipd, Pair};
 
@@ -28,12 +28,12 @@ fn a_script_that_was_cut_off_is_told_again_and_one_that_had_ended_is_not() {
     let config = toml(150, SLOW) + &slow_notify(&notes, "MASTER", &go);
     let a = pair.start_a(&config);
     assert_eq!(notes.wait(1), ["MASTER"]);
-    wait_state(&pair, "state=MASTER");
+    wait_state(&pair.lab, "state=MASTER");
     let a = killed_and_started(&pair, a, &config);
     assert_eq!(notes.wait(2), ["MASTER", "MASTER"], "it may not have done its work");
     go.on();
     a.wait_log("vip: notify_master for MASTER: done", SOON);
-    wait_state(&pair, "told=1");
+    wait_state(&pair.lab, "told=1");
     let a = killed_and_started(&pair, a, &config);
     a.signal("TERM");
     assert!(a.wait_end(SOON).success());
@@ -52,13 +52,13 @@ fn the_script_of_a_group_is_told_again_too() {
         + &slow_notify(&notes, "group", &go);
     let a = pair.start_a(&config);
     assert_eq!(notes.wait(2), ["member", "group"]);
-    wait_state(&pair, "group name=gate state=MASTER\n");
-    wait_state(&pair, "told=1");
+    wait_state(&pair.lab, "group name=gate state=MASTER\n");
+    wait_state(&pair.lab, "told=1");
     let a = killed_and_started(&pair, a, &config);
     assert_eq!(notes.wait(3), ["member", "group", "group"]);
     go.on();
     a.wait_log("gate: notify_master for MASTER: done", SOON);
-    wait_state(&pair, "group name=gate state=MASTER told=1");
+    wait_state(&pair.lab, "group name=gate state=MASTER told=1");
     let a = killed_and_started(&pair, a, &config);
     a.signal("TERM");
     a.wait_end(SOON);
@@ -74,7 +74,7 @@ fn who_is_killed_while_it_stops_does_not_go_on() {
     let config = toml(150, SLOW) + &stop;
     let a = pair.start_a(&config);
     a.wait_log("vip: BACKUP -> MASTER", SOON);
-    wait_state(&pair, "state=MASTER");
+    wait_state(&pair.lab, "state=MASTER");
     a.signal("TERM");
     assert_eq!(notes.wait(1), ["stop"]);
     kill(&a);
@@ -94,7 +94,7 @@ fn what_a_check_has_found_counts_until_it_finds_something_else() {
     let config = toml(150, &format!("{SLOW}\ntrack_script = [\"chk\"]")) + &checks;
     let a = pair.start_a(&config);
     a.wait_log("vip: BACKUP -> MASTER", SOON);
-    wait_state(&pair, "verdict=up");
+    wait_state(&pair.lab, "verdict=up");
     go.off();
     let a = killed_and_started(&pair, a, &config);
     ok.off();
@@ -115,7 +115,7 @@ fn a_check_with_a_weight_keeps_what_it_adds() {
     let first = lab.vipd(vipd(), &a, &config);
     first.wait_log("vip: BACKUP -> MASTER", SOON);
     poll(SOON, "it adds its weight", || tap.adverts().last().is_some_and(|it| it.priority == 170));
-    wait_state_of(&lab, " priority=170 ");
+    wait_state(&lab, " priority=170 ");
     go.off();
     let from = crate::lab::wall_clock();
     kill(&first);

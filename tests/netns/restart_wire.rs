@@ -26,7 +26,7 @@ struct Restart {
 
 /// Kills the MASTER `a` and starts it again at once.
 fn restart(pair: &Pair, a: &Process, config: &str) -> Restart {
-    wait_state(pair, "state=MASTER");
+    wait_state(&pair.lab, "state=MASTER");
     let from = wall_clock();
     kill(a);
     let again = pair.start_a(config);
@@ -98,7 +98,7 @@ fn after_a_second_the_other_has_it_and_keeps_it_until_it_is_heard() {
     let pair = Pair::new();
     let config = toml(150, FAST);
     let (a, b) = pair.start_both(&config, &toml(100, FAST));
-    wait_state(&pair, "state=MASTER");
+    wait_state(&pair.lab, "state=MASTER");
     kill(&a);
     b.wait_log("vip: BACKUP -> MASTER", SOON);
     pair.hears_b.wait_adverts(0, 7, SOON);
@@ -133,7 +133,7 @@ fn what_has_happened_to_the_interface_meanwhile_counts() {
     let config = toml(150, SLOW);
     let a = pair.start_a(&config);
     a.wait_log("vip: BACKUP -> MASTER", SOON);
-    wait_state(&pair, "told=1");
+    wait_state(&pair.lab, "told=1");
     kill(&a);
     pair.a.ip(&["link set eth0 down"]);
     let a = pair.start_a(&config);
@@ -148,7 +148,7 @@ fn what_has_happened_to_the_interface_meanwhile_counts() {
 fn an_address_that_is_gone_is_put_back_and_announced() {
     let pair = Pair::new();
     let (a, b) = pair.start_both(&toml(150, SLOW), &toml(100, SLOW));
-    wait_state(&pair, "told=1");
+    wait_state(&pair.lab, "told=1");
     kill(&a);
     pair.a.ip(&["address delete 10.77.0.100/24 dev eth0"]);
     let from = wall_clock();
@@ -177,7 +177,7 @@ fn a_group_goes_on_as_a_whole_or_not_at_all() {
     dead_end(&pair.a);
     let a = pair.start_a(&group(BOTH));
     a.wait_log("group gate: BACKUP -> MASTER", SOON);
-    wait_state(&pair, "group name=gate state=MASTER told=1");
+    wait_state(&pair.lab, "group name=gate state=MASTER told=1");
     kill(&a);
     let a = pair.start_a(&group(BOTH));
     a.wait_log("lan: still MASTER", SOON);
@@ -185,7 +185,7 @@ fn a_group_goes_on_as_a_whole_or_not_at_all() {
     assert!(pair.a.holds(VIP) && pair.a.holds(VIP_SECOND));
     assert!(a.lines("->").is_empty());
     // With a member that was none before, nobody can be MASTER before that one is.
-    wait_state(&pair, "group name=gate state=MASTER told=1");
+    wait_state(&pair.lab, "group name=gate state=MASTER told=1");
     kill(&a);
     let new = "[vrrp_instance.new]\ninterface = \"eth1\"\nvirtual_router_id = 53\npriority = 150\n\
         version = 3\nadvert_int = 2\nvirtual_ipaddress = [\"10.88.0.101/24\"]\n\
