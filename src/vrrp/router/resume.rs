@@ -69,7 +69,7 @@ impl Router {
         let begins = now.max(memory.deaf_until);
         backup.delay_changed(memory, settings);
         if (memory.priority == Priority::OWNER) != settings.is_owner() {
-            backup.ownership_changed(begins, settings, ours);
+            backup.ownership_changed(begins, memory, settings, ours);
         } else if let Some(lower) = backup.now_to_follow(now, memory, settings, ours) {
             let lower_at = backup.lower_at;
             backup.follow(lower, settings, ours);
@@ -115,7 +115,13 @@ impl Backup {
     }
 
     /// An owner waits for nobody but another; whoever is none any more begins to listen.
-    fn ownership_changed(&mut self, begins: Instant, settings: &Settings, ours: Priority) {
+    fn ownership_changed(
+        &mut self,
+        begins: Instant,
+        old: &Memory,
+        settings: &Settings,
+        ours: Priority,
+    ) {
         if !settings.is_owner() {
             let since = self.since;
             *self = Self { since, ..Self::new(begins, settings, ours) };
@@ -128,6 +134,8 @@ impl Backup {
         if self.master.is_none() {
             (self.overdue, self.resigned, self.handicap) = (false, None, None);
             self.master_down_at = begins;
+        } else {
+            self.timer_changed(begins, old, settings, ours);
         }
     }
 

@@ -188,6 +188,13 @@ fn an_owner_waits_for_nobody_and_who_is_none_any_more_listens() {
 }
 
 #[test]
+fn an_owner_waits_for_another_as_long_as_an_owner_does() {
+    let (router, _) = resume(at(10_200), &backup(&settings(100), 255), settings(255), &[]);
+    let wait = settings(255).master_down_interval(Priority::OWNER, Interval::SECOND);
+    assert_eq!(router.deadline(), Some(at(10_000) + wait));
+}
+
+#[test]
 fn what_was_held_back_takes_over_when_nothing_holds_it_any_more() {
     let mut old = backup(&settings(100), 90);
     let State::Backup(it) = &mut old.state else { panic!() };
