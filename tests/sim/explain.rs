@@ -1,9 +1,10 @@
 //! What `vipctl explain` says, in every state that the stories lead to: what it foretells is what
 //! happens.
 
-use crate::faults::{play_all, world, world_of_groups, world_with_keepalived};
 use crate::lan::Lan;
 use crate::node::{Life, Node};
+use crate::play::{play_all, Kind};
+use crate::worlds::{alone, groups, with_others};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use vipd::control::explain::{explain, Outlook};
@@ -19,32 +20,30 @@ use vipd::wire::advert::{parse as parse_advert, ChecksumForm, Fields, Template};
 use vipd::wire::trailer::Stamp;
 use vipd::wire::{Family, Interval, Meta, Priority};
 
-/// What the names of these tests begin with.
-pub const TEST: &str = "explained";
 const SEEDS: u64 = 150;
 
 #[test]
 fn explained_alone() {
-    play_all(("explained_alone", world), SEEDS);
+    play_all(Kind { judge, ..Kind::new("explained_alone", alone) }, SEEDS);
 }
 
 #[test]
 fn explained_in_groups() {
-    play_all(("explained_in_groups", world_of_groups), SEEDS);
+    play_all(Kind { judge, ..Kind::new("explained_in_groups", groups) }, SEEDS);
 }
 
 #[test]
-fn explained_beside_keepalived() {
-    play_all(("explained_beside_keepalived", world_with_keepalived), SEEDS);
+fn explained_beside_others() {
+    play_all(Kind { judge, ..Kind::new("explained_beside_others", with_others) }, SEEDS);
 }
 
 /// Looks at everybody who runs.
-pub fn judge(lan: &Lan) {
+fn judge(lan: &Lan) {
     for (number, node) in lan.nodes.iter().enumerate() {
         if node.life != Life::Running {
             continue;
         }
-        if let Err(what) = judge_one(node, lan.now) {
+        if let Err(what) = judge_one(node, node.clock.shows(lan.now)) {
             lan.fail(&format!("router {number}: {what}"));
         }
     }

@@ -10,6 +10,10 @@ impl Lan {
         node / self.members
     }
 
+    pub fn hosts(&self) -> usize {
+        self.nodes.len() / self.members
+    }
+
     pub fn segment(&self, node: usize) -> usize {
         node % self.members
     }
@@ -29,12 +33,12 @@ impl Lan {
 
     /// Which hosts hold the addresses of all segments; nobody may hold those of one alone.
     pub fn whole_holders(&self) -> Vec<usize> {
-        let hosts = 0..self.nodes.len() / self.members;
-        hosts
+        (0..self.hosts())
             .filter(|host| {
                 let mut members = self.members_of(*host);
                 let holding = self.members_of(*host).filter(|node| self.nodes[*node].holds).count();
-                if holding != 0 && holding != self.members {
+                let runs = self.members_of(*host).all(|it| self.nodes[it].life != Life::Dead);
+                if runs && holding != 0 && holding != self.members {
                     self.fail(&format!("host {host} holds the addresses of {holding} segments"));
                 }
                 members.all(|node| self.nodes[node].holds)

@@ -1,6 +1,7 @@
 //! Stories with keepalived as the other router: who hands over faster than it expects does no harm.
 
 use crate::lan::{settings, Lan, LATENCY};
+use crate::peer::Kind;
 use std::time::Duration;
 use vipd::vrrp::settings::{Election, Settings};
 use vipd::vrrp::timers::{master_down_interval, skew_time};
@@ -35,7 +36,7 @@ fn lan(ours: &[Settings], theirs: &[Settings]) -> Lan {
     lan.story = Some(Vec::new());
     lan.start_all();
     for settings in theirs {
-        lan.add_keepalived(settings.clone());
+        lan.add_peer(Kind::Keepalived, settings.clone());
     }
     lan.run_until_quiet();
     lan.together = Duration::ZERO;

@@ -11,7 +11,7 @@ use vipd::vrrp::time::Instant;
 use vipd::vrrp::timers::master_down_interval;
 use vipd::vrrp::tracker::Effect;
 use vipd::vrrp::StateName;
-use vipd::wire::{Interval, Priority};
+use vipd::wire::{Interval, Priority, Version};
 
 /// What was handed to the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Snapshot {
 }
 
 /// The account of one router's doings since it was started.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Watch {
     state: StateName,
     holds: bool,
@@ -122,7 +122,7 @@ impl Watch {
         self.order(kind, before, after, actions)?;
         self.raster(settings, now, kind, before, after, actions)?;
         self.deadline(settings, now, kind, before, after)?;
-        self.count(after, actions)?;
+        self.count(settings, after, actions)?;
         ensure(self.state == after.state, "the last Transition does not lead to the state")
     }
 
@@ -240,28 +240,39 @@ impl Watch {
         let was_future = before.deadline.is_none_or(|at| at >= now);
         ensure(!was_future || deadline >= now, "the deadline was moved into the past")?;
         if after.state == StateName::Backup {
-            let longest = self.longest.max(settings.advert_int.duration());
-            // Whose group has yielded on its second member waits for an interval more.
-            let more =
-                if settings.grouped { settings.advert_int.duration() } else { Duration::ZERO };
-            // Whoever is held back for good says so at some time.
+            let longest = self.longest.max(longest_said(settings));
+            // Whose group has yielded waits for an interval more with each member before that which
+            // has lost: none of our groups has more than four.
+            let ranks = if settings.grouped { 3 } else { 0 };
+            let more = settings.advert_int.duration() * ranks;
+            // Whoever is held back for good says so at some time, whatever its priority was then.
             let complains = match settings.grouped || after.drained {
-                true => Duration::from_secs(10),
+                true => patience(settings, Priority(1), longest).max(Duration::from_secs(10)),
                 false => Duration::ZERO,
             };
             let wait = patience(settings, after.priority, longest) + more;
             let bound = now + wait.max(complains);
-            ensure(deadline <= bound, "a BACKUP waits longer than Master_Down_Interval")?;
+            if deadline > bound {
+                let (waits, bound) = (deadline.since(now), bound.since(now));
+                return Err(format!("a BACKUP waits for {waits:?}, longer than {bound:?}"));
+            }
         }
         Ok(())
     }
 
-    fn count(&mut self, after: &Snapshot, actions: &[Action]) -> Result<(), String> {
+    fn count(
+        &mut self,
+        settings: &Settings,
+        after: &Snapshot,
+        actions: &[Action],
+    ) -> Result<(), String> {
+        let versions = 1 + u64::from(settings.election.both_versions);
         for action in actions {
             match *action {
                 Action::Advertise { priority, .. } => {
-                    self.sent += 1;
-                    self.sent_zero += u64::from(priority == Priority::RESIGN);
+                    self.sent += versions;
+                    let zero = u64::from(priority == Priority::RESIGN);
+                    self.sent_zero += versions * zero;
                 }
                 Action::Acquire => self.became_master += 1,
                 _ => {}
@@ -322,6 +333,13 @@ fn transition(
         Reason::Fault(_) => ensure(!resigned, "resigns on an interface that cannot send"),
         _ => Err(format!("leaves MASTER because {reason}")),
     }
+}
+
+/// The longest interval that our own adverts say: VRRPv2 knows whole seconds alone.
+pub fn longest_said(settings: &Settings) -> Duration {
+    let versions = [Version::V2, Version::V3].into_iter().filter(|it| settings.speaks(*it));
+    let all = versions.map(|version| settings.interval_of(version).duration());
+    all.max().unwrap_or_default()
 }
 
 /// Master_Down_Interval for an interval that was heard.

@@ -1,8 +1,11 @@
 //! The LAN: routers, the packets between them, virtual time; and the story of what happened.
 
-use crate::invariants::patience;
-use crate::keepalived::{Keepalived, Sent};
+#[path = "by_hand.rs"]
+pub mod by_hand;
+
+use crate::invariants::{longest_said, patience};
 use crate::node::{Input, Life, Node, Outcome};
+use crate::peer::{self, Peer, Sent};
 use crate::random::Random;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -31,20 +34,25 @@ pub struct Medium {
 }
 
 /// A packet under way.
+#[derive(Clone)]
 struct Flight {
     to: usize,
     meta: Meta,
     bytes: Vec<u8>,
 }
 
+#[derive(Clone)]
 pub struct Lan {
     pub now: Instant,
     pub nodes: Vec<Node>,
     /// Routers of another kind; they are numbered after ours.
-    pub peers: Vec<Keepalived>,
+    pub peers: Vec<Peer>,
     /// The longest time that two have held the addresses.
     pub together: Duration,
     together_since: Option<Instant>,
+    /// The longest time that hosts got an answer from two.
+    pub both_answer: Duration,
+    both_answer_since: Option<Instant>,
     pub medium: Medium,
     /// `cut[from][to]`: packets do not pass this way.
     pub cut: Vec<Vec<bool>>,
@@ -95,6 +103,8 @@ impl Lan {
             peers: Vec::new(),
             together: Duration::ZERO,
             together_since: None,
+            both_answer: Duration::ZERO,
+            both_answer_since: None,
             medium: Medium::default(),
             cut: vec![vec![false; count]; count],
             flights: BTreeMap::new(),
@@ -130,11 +140,19 @@ impl Lan {
         self.nodes[node].crash();
     }
 
-    /// Another router, of keepalived's kind; started.
-    pub fn add_keepalived(&mut self, settings: Settings) {
+    /// Its process is killed; the kernel answers for its addresses until their lease ends.
+    pub fn kill(&mut self, node: usize) {
+        if matches!(self.nodes[node].life, Life::Running | Life::Stalled) {
+            self.note(node, "is killed");
+            self.nodes[node].kill();
+        }
+    }
+
+    /// Another router, of another kind; started.
+    pub fn add_peer(&mut self, kind: peer::Kind, settings: Settings) {
         let last = u8::try_from(self.peers.len()).expect("few") + 101;
         let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
-        let mut peer = Keepalived::new(address, settings);
+        let mut peer = Peer::new(kind, address, settings);
         peer.start(self.now);
         self.peers.push(peer);
         let all = self.nodes.len() + self.peers.len();
@@ -143,17 +161,17 @@ impl Lan {
 
     /// Its scripts have changed its priority.
     pub fn set_peer_priority(&mut self, peer: usize, priority: u8) {
-        self.note(self.nodes.len() + peer, &format!("(keepalived) priority {priority}"));
+        self.note(self.nodes.len() + peer, &format!("(other) priority {priority}"));
         self.peers[peer].set_priority(Priority(priority));
     }
 
     pub fn crash_peer(&mut self, peer: usize) {
-        self.note(self.nodes.len() + peer, "(keepalived) crashes");
+        self.note(self.nodes.len() + peer, "(other) crashes");
         self.peers[peer].crash(self.now);
     }
 
     pub fn start_peer(&mut self, peer: usize) {
-        self.note(self.nodes.len() + peer, "(keepalived) starts");
+        self.note(self.nodes.len() + peer, "(other) starts");
         self.peers[peer].start(self.now);
     }
 
@@ -236,9 +254,9 @@ impl Lan {
     }
 
     /// A packet that no router of ours has sent.
-    pub fn forge(&mut self, source: IpAddr, bytes: &[u8]) {
+    pub fn forge(&mut self, source: IpAddr, ttl: u8, bytes: &[u8]) {
         for to in 0..self.nodes.len() + self.peers.len() {
-            self.send(source, to, bytes);
+            self.send(Meta { source, destination: Family::V4.group(), ttl }, to, bytes);
         }
     }
 
@@ -300,7 +318,7 @@ impl Lan {
     /// Who holds the addresses, running or not.
     pub fn holders(&self) -> Vec<usize> {
         let ours = self.nodes.iter().map(|node| node.holds);
-        let all = ours.chain(self.peers.iter().map(Keepalived::is_master));
+        let all = ours.chain(self.peers.iter().map(Peer::is_master));
         all.enumerate().filter_map(|(number, holds)| holds.then_some(number)).collect()
     }
 
@@ -311,8 +329,11 @@ impl Lan {
 
     /// The shortest and the longest.
     fn all_intervals(&self) -> (Duration, Duration) {
-        let of = |node: &Node| node.settings().advert_int.duration();
-        let now = self.nodes.iter().map(of).map(|it| (it, it));
+        let of = |node: &Node| {
+            let said = longest_said(node.settings());
+            (node.settings().advert_int.duration(), said)
+        };
+        let now = self.nodes.iter().map(of);
         let all = now.chain(self.intervals);
         all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default()
     }
@@ -321,7 +342,15 @@ impl Lan {
     pub fn longest_wait(&self) -> Duration {
         let (_, longest) = self.all_intervals();
         let waits = self.nodes.iter().map(|n| patience(n.settings(), Priority(1), longest));
-        waits.max().unwrap_or_default()
+        let slowest = u32::try_from(self.slowest_rate()).expect("about 100");
+        waits.max().unwrap_or_default() * 100 / slowest
+    }
+
+    /// That of the clock that is the furthest behind.
+    pub fn slowest_rate(&self) -> u64 {
+        let all = self.nodes.iter().map(|node| node.clock.rate);
+        // Those of another kind are right.
+        all.chain((!self.peers.is_empty()).then_some(100)).min().unwrap_or(100)
     }
 
     // How it works.
@@ -338,7 +367,7 @@ impl Lan {
     fn next_moment(&self) -> Option<Instant> {
         let flight = self.flights.keys().next().map(|(at, _)| *at);
         let wakes = self.nodes.iter().filter_map(Node::wakes_at);
-        let peers = self.peers.iter().filter_map(Keepalived::wakes_at);
+        let peers = self.peers.iter().filter_map(Peer::wakes_at);
         wakes.chain(peers).chain(flight).min()
     }
 
@@ -371,20 +400,32 @@ impl Lan {
                 self.after_peer(peer, sent);
             }
         }
-        for host in 0..self.nodes.len() / self.members {
+        for host in 0..self.hosts() {
             self.settle(host);
         }
         self.watch_together();
     }
 
-    /// How long two have held the addresses.
+    /// How long two have held the addresses, and how long two have answered for them.
     fn watch_together(&mut self) {
-        if self.holders().len() < 2 {
-            self.together_since = None;
-            return;
-        }
-        let since = *self.together_since.get_or_insert(self.now);
-        self.together = self.together.max(self.now.since(since));
+        let now = self.now;
+        let two = |count: usize, since: &mut Option<Instant>, longest: &mut Duration| {
+            let begin = (count >= 2).then(|| since.unwrap_or(now));
+            *longest = begin.map_or(*longest, |begin| now.since(begin).max(*longest));
+            *since = begin;
+        };
+        two(self.holders().len(), &mut self.together_since, &mut self.together);
+        let answer =
+            self.nodes.iter().filter(|node| node.answers(now) && !self.is_beaten(node)).count();
+        two(answer, &mut self.both_answer_since, &mut self.both_answer);
+    }
+
+    /// It no longer runs, and somebody stronger has taken its addresses, which its lease cannot
+    /// foresee: it would have yielded upon the first advert.
+    fn is_beaten(&self, dead: &Node) -> bool {
+        let ours = dead.router.effective_priority();
+        let beats = |node: &Node| node.is_master() && node.acquired_with > ours;
+        dead.life != Life::Running && self.nodes.iter().any(beats)
     }
 
     fn turn(&mut self, node: usize) {
@@ -418,12 +459,12 @@ impl Lan {
     }
 
     fn after_peer(&mut self, peer: usize, sent: Sent) {
-        let Keepalived { address, since, .. } = self.peers[peer];
+        let Peer { address, since, .. } = self.peers[peer];
         let number = self.nodes.len() + peer;
         if since == self.now {
             self.last_transition = self.now;
             let state = if self.peers[peer].is_master() { "MASTER" } else { "BACKUP" };
-            self.note(number, &format!("(keepalived) is {state}"));
+            self.note(number, &format!("(other) is {state}"));
         }
         self.multicast(number, address, &sent);
     }
@@ -433,13 +474,14 @@ impl Lan {
         for bytes in messages {
             for to in (0..all).filter(|to| *to != from) {
                 if !self.cut[from][to] && self.segment(from) == self.segment(to) {
-                    self.send(source, to, bytes);
+                    let meta = Meta { source, destination: Family::V4.group(), ttl: TTL };
+                    self.send(meta, to, bytes);
                 }
             }
         }
     }
 
-    fn send(&mut self, source: IpAddr, to: usize, bytes: &[u8]) {
+    fn send(&mut self, meta: Meta, to: usize, bytes: &[u8]) {
         let copies = 1 + usize::from(self.random.percent(self.medium.duplicates));
         for _ in 0..copies {
             if self.random.percent(self.medium.loss) {
@@ -451,14 +493,13 @@ impl Lan {
                 bytes[bit / 8] ^= 1 << (bit % 8);
             }
             let at = self.now + LATENCY + self.random.span(self.medium.delay);
-            let meta = Meta { source, destination: Family::V4.group(), ttl: TTL };
             self.flown += 1;
             self.flights.insert((at, self.flown), Flight { to, meta, bytes });
         }
     }
 
-    /// Nobody takes the addresses while it hears a MASTER that is stronger, or as strong, and
-    /// that is one. An owner need not listen (RFC 9568 §6.4.1). Where intervals differ, that of
+    /// Nobody takes the addresses while it hears a MASTER that is stronger, or as strong, or any if
+    /// it does not preempt, and that is one. An owner need not listen (RFC 9568 §6.4.1). Where intervals differ, that of
     /// the last advert is adopted (V3-079), so only the shortest can be relied upon.
     fn no_stronger_master_is_heard(&mut self, node: usize) {
         let me = &self.nodes[node];
@@ -467,12 +508,14 @@ impl Lan {
             return;
         }
         let (shortest, _) = self.all_intervals();
-        let wait = patience(me.settings(), ours, shortest);
+        let wait = me.clock.when(Instant::ZERO + patience(me.settings(), ours, shortest));
+        // Clocks of different speeds round to whole nanoseconds.
+        let wait = wait.since(Instant::ZERO).saturating_sub(Duration::from_nanos(10));
         let nodes = self.nodes.iter().map(|node| (node.address, node.is_master(), node.since));
         let peers = self.peers.iter().map(|peer| (peer.address, peer.is_master(), peer.since));
         for (number, (address, is_master, since)) in nodes.chain(peers).enumerate() {
             let Some(heard) = me.heard.get(&address) else { continue };
-            let stronger = heard.priority >= ours;
+            let stronger = heard.priority >= ours || !me.settings().preempt;
             // What was heard of an earlier reign says nothing about this one.
             let recent = heard.at >= since && self.now.since(heard.at) < wait;
             if number != node && is_master && stronger && recent {

@@ -1,7 +1,8 @@
 //! One router of the LAN: the real virtual router, its sockets, its addresses, its check script;
 //! and what the daemon does with them in one turn of its loop: packets first, then timers.
 
-use crate::invariants::{Kind, Snapshot, Watch};
+use crate::invariants::{patience, Kind, Snapshot, Watch};
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,9 +14,9 @@ use vipd::vrrp::settings::Settings;
 use vipd::vrrp::time::Instant;
 use vipd::vrrp::tracker::{Effect, Weight};
 use vipd::vrrp::StateName;
-use vipd::wire::advert::{parse, Template};
+use vipd::wire::advert::{parse, Advert, Template};
 use vipd::wire::trailer::Stamp;
-use vipd::wire::{Family, Meta, Priority};
+use vipd::wire::{Discard, Family, Meta, Priority, Version, TTL};
 
 /// The tracker slot that a story or a fault sets directly.
 pub const SLOT: usize = 0;
@@ -28,7 +29,7 @@ pub enum Life {
     Running,
     /// Stopped (SIGSTOP) or starved; its addresses and sockets stay.
     Stalled,
-    /// Its power is off.
+    /// Its power is off, or its process was killed: then the addresses stay until their lease ends.
     Dead,
     /// Ended in order.
     Stopped,
@@ -43,6 +44,37 @@ pub enum Input {
     Effect(Effect),
     /// A person wants another to be MASTER, by force or not; or not any more.
     Drain(Option<bool>),
+}
+
+/// The clock of a host, which runs at a speed of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// So many of its seconds pass in a hundred.
+    pub rate: u64,
+}
+
+impl Clock {
+    /// What it shows at a moment of the LAN.
+    pub fn shows(self, at: Instant) -> Instant {
+        scaled(at, self.rate, 100)
+    }
+
+    /// The first moment of the LAN at which it shows this.
+    pub fn when(self, shows: Instant) -> Instant {
+        let at = scaled(shows, 100, self.rate);
+        match self.shows(at) >= shows {
+            true => at,
+            false => at + Duration::from_nanos(1),
+        }
+    }
+}
+
+fn scaled(at: Instant, by: u64, of: u64) -> Instant {
+    if by == of {
+        return at;
+    }
+    let nanos = u128::from(at.as_nanos()) * u128::from(by) / u128::from(of);
+    Instant::ZERO + Duration::from_nanos(u64::try_from(nanos).expect("not for ever"))
 }
 
 /// A check script, and the world that it looks at.
@@ -72,15 +104,25 @@ pub struct Outcome {
     pub story: Vec<String>,
 }
 
+#[derive(Clone)]
 pub struct Node {
     pub address: IpAddr,
     pub router: Router,
     pub life: Life,
+    pub clock: Clock,
+    /// The moment of this turn, by the LAN's clock.
+    at: Instant,
     /// The virtual addresses are on the interface.
     pub holds: bool,
+    /// Its priority when it last acquired them.
+    pub acquired_with: Priority,
+    /// The kernel answers for them until then, by this host's clock, if nobody renews that.
+    leased_until: Instant,
     /// How often it has announced each of them.
     pub announced: u32,
     pub heard: BTreeMap<IpAddr, Heard>,
+    /// Whose VRRPv2 says nothing new, until when by this host's clock.
+    echoes: BTreeMap<IpAddr, Instant>,
     pub since: Instant,
     pub link: Link,
     /// What the router was told of it.
@@ -88,7 +130,8 @@ pub struct Node {
     source: Option<IpAddr>,
     effect: Effect,
     settings: Settings,
-    template: Option<Template>,
+    /// One, or two for both versions.
+    templates: Vec<Template>,
     inbox: VecDeque<Input>,
     /// What the daemon keeps for its next run.
     drained: Option<bool>,
@@ -99,7 +142,16 @@ pub struct Node {
     actions: Vec<Action>,
     /// On waking, what is not a packet is handled before the packets.
     pub local_first: bool,
+    /// After each turn that has changed something, and now and then after another, a reload of the
+    /// same settings is tried: it may change nothing.
+    pub tries_reload: bool,
+    turns: u64,
+    /// What `wakes_at` has found, until something changes it.
+    wakes: Cell<Option<Option<Instant>>>,
 }
+
+/// The shortest lease of the daemon's.
+const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 
 /// How long a run of the check script takes.
 const RUN: Duration = Duration::from_millis(3);
@@ -110,16 +162,21 @@ impl Node {
             address,
             router: Router::new(settings.clone(), 2),
             life: Life::Dead,
+            clock: Clock { rate: 100 },
+            at: Instant::ZERO,
             holds: false,
+            acquired_with: Priority::RESIGN,
+            leased_until: Instant::ZERO,
             announced: 0,
             heard: BTreeMap::new(),
+            echoes: BTreeMap::new(),
             since: Instant::ZERO,
             link: Link::Up,
             told_link: Link::Missing,
             source: Some(address),
             effect: Effect::Add(0),
             settings,
-            template: None,
+            templates: Vec::new(),
             inbox: VecDeque::new(),
             drained: None,
             gave_up: false,
@@ -127,7 +184,22 @@ impl Node {
             watch: Watch::default(),
             actions: Vec::new(),
             local_first: false,
+            tries_reload: true,
+            turns: 0,
+            wakes: Cell::new(None),
         }
+    }
+
+    /// What waits for it. (The model asks.)
+    #[allow(dead_code)]
+    pub fn inbox(&self) -> impl Iterator<Item = &Input> {
+        self.inbox.iter()
+    }
+
+    /// What the tracker in its slot says. (The model asks.)
+    #[allow(dead_code)]
+    pub fn effect(&self) -> Effect {
+        self.effect
     }
 
     pub fn set_address(&mut self, address: IpAddr) {
@@ -138,6 +210,19 @@ impl Node {
     pub fn set_settings(&mut self, settings: Settings) {
         self.settings = settings;
         self.set_template(self.source);
+    }
+
+    /// A turn begins at a moment of the LAN: what the host's own clock shows.
+    pub fn begin(&mut self, at: Instant) -> Instant {
+        self.at = at;
+        self.wakes.set(None);
+        self.clock.shows(at)
+    }
+
+    /// Whether hosts that ask for the addresses get an answer.
+    pub fn answers(&self, at: Instant) -> bool {
+        let renewed = self.life == Life::Running || self.clock.shows(at) < self.leased_until;
+        self.holds && renewed && self.link == Link::Up
     }
 
     pub fn router_link(&self) -> Link {
@@ -161,6 +246,12 @@ impl Node {
         self.script = Some(Script { settings, weight, check, healthy: true, ends_at: None });
     }
 
+    /// How long its check script takes to say that all is well again.
+    pub fn rises_in(&self) -> Duration {
+        let time = |script: &Script| script.settings.interval * (script.settings.rise + 1);
+        self.script.as_ref().map(time).unwrap_or_default()
+    }
+
     /// What the slot says when the process is started.
     pub fn set_effect(&mut self, effect: Effect) {
         self.effect = effect;
@@ -174,13 +265,15 @@ impl Node {
 
     /// A new process: it knows nothing, and takes every address off that it finds.
     pub fn start(&mut self, now: Instant, outcome: &mut Outcome) -> Result<(), String> {
+        let now = self.begin(now);
         self.router = Router::new(self.settings.clone(), 2);
         self.watch = Watch::default();
         self.heard.clear();
+        self.echoes.clear();
         self.inbox.clear();
         self.life = Life::Running;
         self.holds = false;
-        self.since = now;
+        self.since = self.at;
         self.set_template(self.source);
         self.event(now, Kind::Local, Event::Link(self.link), outcome)?;
         self.event(now, Kind::Local, Event::Source(self.source), outcome)?;
@@ -200,6 +293,7 @@ impl Node {
     }
 
     pub fn stop(&mut self, now: Instant, outcome: &mut Outcome) -> Result<(), String> {
+        let now = self.begin(now);
         self.event(now, Kind::Shutdown, Event::Shutdown, outcome)?;
         self.life = Life::Stopped;
         self.inbox.clear();
@@ -213,13 +307,19 @@ impl Node {
         command: Command,
         outcome: &mut Outcome,
     ) -> Result<(), String> {
+        let now = self.begin(now);
         self.event(now, Kind::Group, Event::Group(command), outcome)
     }
 
-    /// Without a word.
+    /// Without a word, and with its power.
     pub fn crash(&mut self) {
-        self.life = Life::Dead;
+        self.kill();
         self.holds = false;
+    }
+
+    /// Without a word; the kernel goes on.
+    pub fn kill(&mut self) {
+        self.life = Life::Dead;
         self.inbox.clear();
     }
 
@@ -241,17 +341,30 @@ impl Node {
 
     /// When it wants to run next.
     pub fn wakes_at(&self) -> Option<Instant> {
-        if self.life != Life::Running {
-            return None;
+        match self.life {
+            Life::Running => {}
+            Life::Dead => return self.holds.then(|| self.clock.when(self.leased_until)),
+            Life::Stalled | Life::Stopped => return None,
+        }
+        if let Some(known) = self.wakes.get() {
+            return known;
         }
         let script = self.script.as_ref();
         let check = script.and_then(|script| script.check.deadline());
         let ends = script.and_then(|script| script.ends_at);
-        [self.router.deadline(), check, ends].into_iter().flatten().min()
+        let first = [self.router.deadline(), check, ends].into_iter().flatten().min();
+        let at = first.map(|at| self.clock.when(at));
+        self.wakes.set(Some(at));
+        at
     }
 
     /// One turn of the loop: everything that has arrived, then the timers.
     pub fn turn(&mut self, now: Instant, outcome: &mut Outcome) -> Result<(), String> {
+        let now = self.begin(now);
+        if self.life == Life::Dead {
+            self.holds = false;
+            return Ok(());
+        }
         let inbox = core::mem::take(&mut self.inbox);
         let (packets, local): (Vec<_>, Vec<_>) =
             inbox.into_iter().partition(|input| matches!(input, Input::Packet(..)));
@@ -265,7 +378,11 @@ impl Node {
         }
         self.gave_up = self.drained.is_some() && !self.router.is_drained();
         self.drained = self.drained.filter(|_| !self.gave_up);
-        self.reload_of_the_same(now)
+        self.turns += 1;
+        if self.tries_reload && (self.turns % 256 == 0 || !outcome.story.is_empty()) {
+            self.reload_of_the_same(now)?;
+        }
+        Ok(())
     }
 
     fn input(&mut self, now: Instant, input: Input, outcome: &mut Outcome) -> Result<(), String> {
@@ -286,8 +403,12 @@ impl Node {
 
     /// An advert is made ready when its source changes, as the daemon does it.
     fn set_template(&mut self, source: Option<IpAddr>) {
-        let fields = self.settings.fields();
-        self.template = source.map(|source| Template::new(&fields, source, Family::V4.group()));
+        let both = [Some(self.settings.fields()), self.settings.fields_of_v2()];
+        self.templates.clear();
+        for fields in both.iter().flatten() {
+            let of = |source| Template::new(fields, source, Family::V4.group());
+            self.templates.extend(source.map(of));
+        }
     }
 
     fn packet(
@@ -299,6 +420,11 @@ impl Node {
     ) -> Result<(), String> {
         let source = meta.source;
         let advert = match parse(meta, bytes) {
+            Ok(_) if meta.ttl != TTL => return Err("an advert from elsewhere is read".into()),
+            Ok(advert) if advert.interval.duration() != interval_of(bytes) => {
+                return Err(format!("an interval is read as {:?}", advert.interval));
+            }
+            Err(Discard::Interval) => return Err("an interval is refused".into()),
             Ok(advert) if advert.vrid == self.settings.virtual_router_id => advert,
             Ok(_) => return Ok(()),
             Err(reason) => {
@@ -320,11 +446,25 @@ impl Node {
         if advert.priority == Priority::RESIGN {
             // RFC 9568 §6.4.2: whoever it is from, only the skew time is waited for.
             self.heard.clear();
-        } else {
-            let heard = Heard { priority: advert.priority, at: now };
+            self.echoes.remove(&source);
+        } else if !self.is_echo(now, source, &advert) {
+            let heard = Heard { priority: advert.priority, at: self.at };
             self.heard.insert(source, heard);
         }
         Ok(())
+    }
+
+    /// What one says in VRRPv2 that has just said it in VRRPv3 (V3-120).
+    fn is_echo(&mut self, now: Instant, source: IpAddr, advert: &Advert<'_>) -> bool {
+        if advert.version == Version::V2 {
+            return self.echoes.get(&source).is_some_and(|until| now < *until);
+        }
+        if self.settings.election.both_versions {
+            let ours = self.router.effective_priority();
+            let wait = patience(&self.settings, ours, advert.interval.duration());
+            self.echoes.insert(source, now + wait);
+        }
+        false
     }
 
     fn script_turn(&mut self, now: Instant, outcome: &mut Outcome) -> Result<(), String> {
@@ -380,34 +520,38 @@ impl Node {
     ) -> Result<(), String> {
         let after = Snapshot::of(&self.router);
         self.watch.check(&self.settings, now, kind, before, &after, &actions)?;
+        let spoke = actions.iter().any(|action| matches!(action, Action::Advertise { .. }));
         for action in actions.drain(..) {
-            self.perform(now, action, outcome)?;
+            self.perform(action, outcome)?;
         }
         self.actions = actions;
         if self.holds != (self.state() == StateName::Master) {
             return Err(format!("{} and holds={}", self.state(), self.holds));
         }
+        if let Some(until) = self.router.unrivalled_until().filter(|_| spoke) {
+            self.leased_until = until.max(now + SHORTEST_LEASE);
+        }
         Ok(())
     }
 
-    fn perform(
-        &mut self,
-        now: Instant,
-        action: Action,
-        outcome: &mut Outcome,
-    ) -> Result<(), String> {
+    fn perform(&mut self, action: Action, outcome: &mut Outcome) -> Result<(), String> {
         match action {
             Action::Advertise { priority, checksum } => {
-                let Some(template) = &mut self.template else {
+                if self.templates.is_empty() {
                     return Err("an advertisement without an address to send it from".into());
-                };
-                outcome.sent.push(template.message(priority, checksum).to_vec());
+                }
+                for template in &mut self.templates {
+                    outcome.sent.push(template.message(priority, checksum).to_vec());
+                }
             }
-            Action::Acquire => (self.holds, outcome.acquired) = (true, true),
+            Action::Acquire => {
+                (self.holds, outcome.acquired) = (true, true);
+                self.acquired_with = self.router.effective_priority();
+            }
             Action::Release => self.holds = false,
             Action::Announce { repeat } => self.announced += u32::from(repeat),
             Action::Transition { from, to, reason } => {
-                self.since = now;
+                self.since = self.at;
                 if matches!(to, StateName::Init | StateName::Fault) || from == StateName::Fault {
                     // Whoever begins anew waits for a whole interval and owes nothing to the past.
                     self.heard.clear();
@@ -425,6 +569,15 @@ impl Node {
         }
         Ok(())
     }
+}
+
+/// What an advert says about its interval, in seconds (VRRPv2) or in twelve bits of centiseconds.
+fn interval_of(bytes: &[u8]) -> Duration {
+    let milliseconds = match bytes[0] >> 4 {
+        2 => u64::from(bytes[5]) * 1000,
+        _ => u64::from(u16::from_be_bytes([bytes[4], bytes[5]]) & 0x0fff) * 10,
+    };
+    Duration::from_millis(milliseconds)
 }
 
 pub fn tracker(slot: usize, effect: Effect) -> Event<'static> {

@@ -1,6 +1,6 @@
 //! Stories of ten lines: what a LAN of virtual routers does when one thing happens.
 
-use crate::faults::forge;
+use crate::faults::{forge, Forged};
 use crate::lan::{settings, Lan, LATENCY};
 use std::time::Duration;
 use vipd::vrrp::check;
@@ -262,7 +262,7 @@ fn a_flood_of_zeros_does_not_put_the_succession_off() {
     let begin = lan.now;
     while lan.now < begin + LATENCY + skew(100) {
         lan.run_for(SECOND / 50);
-        forge(&mut lan, Priority::RESIGN);
+        forge(&mut lan, Priority::RESIGN, Forged::default());
     }
     assert_eq!(lan.nodes[1].since, begin + LATENCY + skew(100));
     assert_eq!(lan.state(1), Master);
@@ -275,7 +275,7 @@ fn a_flood_of_zeros_makes_a_master_answer_once_an_interval() {
     let sent = lan.sent(0);
     for _ in 0..1000 {
         lan.run_for(SECOND / 100);
-        forge(&mut lan, Priority::RESIGN);
+        forge(&mut lan, Priority::RESIGN, Forged::default());
     }
     let more = lan.sent(0) - sent;
     assert!((10..=21).contains(&more), "{more} adverts in 10 s");

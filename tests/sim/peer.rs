@@ -1,15 +1,26 @@
-//! A model of keepalived as the other router, as far as elections go (2.4.3, told by its behaviour):
-//! a BACKUP discards adverts of lower priority and lets its timer run on; `preempt_delay` makes it
-//! take them; a MASTER says a changed priority with its next regular advert; whatever a MASTER
-//! receives begins its interval anew.
+//! Models of other routers, as far as elections go.
+//!
+//! keepalived (2.4.3, told by its behaviour): a BACKUP discards adverts of lower priority and lets its
+//! timer run on; `preempt_delay` makes it take them; a MASTER says a changed priority with its next
+//! regular advert; whatever a MASTER receives begins its interval anew.
+//!
+//! RFC 5798: a MASTER discards adverts of lower priority without an answer (C3 of RFC 9568's
+//! changes); a BACKUP that adopts an interval keeps its Skew_Time (C4).
 
 use std::net::IpAddr;
 use std::time::Duration;
 use vipd::vrrp::settings::Settings;
 use vipd::vrrp::time::Instant;
-use vipd::vrrp::timers::{master_down_interval, skew_time};
+use vipd::vrrp::timers::skew_time;
 use vipd::wire::advert::{parse, ChecksumForm, Template};
 use vipd::wire::{Family, Interval, Meta, Priority};
+
+/// By what it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Keepalived,
+    Rfc5798,
+}
 
 /// Its state; FAULT is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +30,9 @@ enum State {
     Master,
 }
 
-pub struct Keepalived {
+#[derive(Clone)]
+pub struct Peer {
+    pub kind: Kind,
     pub address: IpAddr,
     pub settings: Settings,
     /// When it last changed its state.
@@ -31,15 +44,18 @@ pub struct Keepalived {
     /// What its timer was last set to, or what was left of it when an advert was discarded.
     down_timer: Duration,
     master_interval: Interval,
+    /// Skew_Time is that of this interval.
+    skewed_by: Interval,
     preempt_at: Option<Instant>,
 }
 
 /// What it sends.
 pub type Sent = Vec<Vec<u8>>;
 
-impl Keepalived {
-    pub fn new(address: IpAddr, settings: Settings) -> Self {
+impl Peer {
+    pub fn new(kind: Kind, address: IpAddr, settings: Settings) -> Self {
         Self {
+            kind,
             address,
             since: Instant::ZERO,
             priority: settings.priority,
@@ -47,6 +63,7 @@ impl Keepalived {
             timer_at: Instant::ZERO,
             down_timer: Duration::ZERO,
             master_interval: settings.advert_int,
+            skewed_by: settings.advert_int,
             preempt_at: None,
             settings,
         }
@@ -68,6 +85,7 @@ impl Keepalived {
         if !self.runs() {
             self.priority = self.settings.priority;
             self.master_interval = self.settings.advert_int;
+            self.skewed_by = self.master_interval;
             self.enter(now, State::Backup);
         }
     }
@@ -99,7 +117,7 @@ impl Keepalived {
 
     pub fn packet(&mut self, now: Instant, meta: &Meta, bytes: &[u8]) -> Sent {
         let Ok(advert) = parse(meta, bytes) else {
-            if self.is_master() {
+            if self.is_master() && self.kind == Kind::Keepalived {
                 self.timer_at = now + self.settings.advert_int.duration();
             }
             return Sent::new();
@@ -119,14 +137,14 @@ impl Keepalived {
         let delay = settings.election.preempt_delay;
         let delayed = !delay.is_zero() && self.preempt_at.is_none_or(|at| at > now);
         if theirs == Priority::RESIGN {
-            self.down_timer = skew_time(settings.version, self.priority, self.master_interval);
+            self.down_timer = skew_time(settings.version, self.priority, self.skewed_by);
         } else if !settings.preempt || theirs >= self.priority || delayed {
             self.preempt_at = match self.preempt_at {
                 _ if theirs >= self.priority => None,
                 None if !delay.is_zero() => Some(now + delay),
                 at => at,
             };
-            self.master_interval = interval;
+            self.adopt(interval);
             self.down_timer = self.full();
         } else {
             self.down_timer = self.timer_at.since(now);
@@ -142,11 +160,12 @@ impl Keepalived {
         if loses {
             let last = self.settings.election.higher_prio_send_advert;
             let sent = if last { self.advertise(now) } else { Sent::new() };
-            self.master_interval = interval;
+            (self.master_interval, self.skewed_by) = (interval, interval);
             self.enter(now, State::Backup);
             return sent;
         }
-        if self.settings.election.lower_prio_no_advert || from == self.address {
+        let silent = self.kind == Kind::Rfc5798 || self.settings.election.lower_prio_no_advert;
+        if silent || from == self.address {
             return Sent::new();
         }
         self.advertise(now)
@@ -168,9 +187,18 @@ impl Keepalived {
         vec![template.message(self.priority, ChecksumForm::PseudoHeader).to_vec()]
     }
 
+    fn adopt(&mut self, interval: Interval) {
+        self.master_interval = interval;
+        if self.kind == Kind::Keepalived {
+            self.skewed_by = interval;
+        }
+    }
+
+    /// Master_Down_Interval.
     fn full(&self) -> Duration {
-        let adverts = self.settings.election.down_timer_adverts;
-        let version = self.settings.version;
-        master_down_interval(version, adverts, self.priority, self.master_interval)
+        let Settings { version, election, .. } = &self.settings;
+        let adverts = u32::from(election.down_timer_adverts);
+        let skew = skew_time(*version, self.priority, self.skewed_by);
+        self.master_interval.duration() * adverts + skew
     }
 }
