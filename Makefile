@@ -16,7 +16,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 BINARY     = $(TARGET_DIR)/$(PROFILE)/vipd
 SHELL_FILES = .ci/run tests/deps.sh $(wildcard conf/init.d/* conf/cgi/* conf/completion/*.bash)
 
-.PHONY: all build demo test check fmt install uninstall bench fuzz soak sim sim-soak help clean deps
+.PHONY: all build demo test check fmt install uninstall bench fuzz soak sim sim-soak model mutants help clean deps
 
 all: build
 
@@ -47,6 +47,12 @@ sim: ## the simulation alone: SEED=n replays one story, SEEDS=n runs so many
 
 sim-soak: ## the simulation for long: SEEDS=n stories (default 20000)
 	SEEDS=$(or $(SEEDS),20000) $(CARGO) test $(CARGOFLAGS) --release --test sim -- --nocapture
+
+model: ## every schedule of small worlds, with more faults than a plain test has (minutes)
+	THOROUGH=1 $(CARGO) test $(CARGOFLAGS) --release --test model -- --nocapture
+
+mutants: ## bugs in copies of the core, and which of stories, seeds and model find each (minutes)
+	THOROUGH=1 $(CARGO) test $(CARGOFLAGS) --release --test mutants -- --nocapture
 
 soak: deps ## vipd and keepalived in four routers, fault after fault: SECONDS=n (600), SEED=n (root)
 	SECONDS=$(or $(SECONDS),600) $(CARGO) test $(CARGOFLAGS) --release --test soak -- \
